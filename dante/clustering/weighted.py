@@ -1,0 +1,96 @@
+"""HDBSCAN over weighted points.
+
+HDBSCAN on the senders themselves shatters a day: senders of one profile are one point, and each
+such point becomes a cluster of its own. Here a point is a distinct profile and its weight the
+senders that have it. A point's core distance is the radius that holds `min_senders` of weight,
+the minimum spanning tree is the `hdbscan` package's own (Campello, Moulavi, Sander 2013; McInnes
+and Healy 2017), and a point of weight w enters its hierarchy as min(w, min_senders) twins, which
+is all that decides whether a cluster is large enough.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["weighted_hdbscan"]
+
+
+def weighted_hdbscan(
+    points: NDArray[np.float64],
+    weights: NDArray[np.int64],
+    *,
+    min_senders: int,
+    radius: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cluster weighted points.
+
+    Args:
+        points: (n, d) float64.
+        weights: (n,) positive int64.
+        min_senders: the least weight of a cluster.
+        radius: clusters this near are one (`cluster_selection_epsilon`, Malzer and Baum 2020).
+
+    Returns:
+        Labels (n,), -1 for noise, and membership strengths (n,) in 0..1.
+    """
+    n = len(points)
+    if n == 0 or weights.sum() < min_senders:
+        return np.full(n, -1, dtype=np.int64), np.zeros(n)
+    from hdbscan._hdbscan_linkage import label
+    from hdbscan.hdbscan_ import _tree_to_labels
+
+    core = _core_distances(points, weights, min_senders)
+    twins = np.minimum(weights, min_senders) - 1
+    edges = np.vstack([_spanning_tree(points, core), _twin_edges(core, twins)])
+    if not len(edges):
+        return np.zeros(n, dtype=np.int64), np.ones(n)
+    edges = edges[np.argsort(edges[:, 2], kind="stable")]
+    labels, strengths, *_ = _tree_to_labels(
+        None,
+        label(edges),
+        min_senders,
+        allow_single_cluster=_single(edges, radius),
+        cluster_selection_epsilon=radius,
+    )
+    return np.asarray(labels[:n], dtype=np.int64), np.asarray(strengths[:n], dtype=np.float64)
+
+
+def _single(edges: NDArray[np.float64], radius: float) -> bool:
+    """Whether everything lies within one radius: only then may all be one cluster."""
+    return bool(edges[-1, 2] <= radius)
+
+
+def _core_distances(
+    points: NDArray[np.float64], weights: NDArray[np.int64], min_senders: int
+) -> NDArray[np.float64]:
+    """Radius around each point that holds `min_senders` of weight, its own included, (n,)."""
+    from sklearn.neighbors import NearestNeighbors
+
+    # Each point weighs at least one, so this many neighbours always hold enough.
+    neighbours = min(min_senders, len(points))
+    distances, indices = (
+        NearestNeighbors(n_neighbors=neighbours, algorithm="brute").fit(points).kneighbors(points)
+    )
+    enough = np.cumsum(weights[indices], axis=1) >= min_senders
+    first = np.where(enough.any(axis=1), enough.argmax(axis=1), neighbours - 1)
+    core: NDArray[np.float64] = distances[np.arange(len(points)), first]
+    core[weights >= min_senders] = 0.0
+    return core
+
+
+def _spanning_tree(points: NDArray[np.float64], core: NDArray[np.float64]) -> Any:
+    """Minimum spanning tree of the mutual reachability graph, (n - 1, 3): from, to, distance."""
+    if len(points) == 1:
+        return np.empty((0, 3))
+    from hdbscan._hdbscan_linkage import mst_linkage_core_vector
+    from hdbscan.dist_metrics import DistanceMetric
+
+    metric = DistanceMetric.get_metric("euclidean")
+    return mst_linkage_core_vector(np.ascontiguousarray(points), core, metric, 1.0)
+
+
+def _twin_edges(core: NDArray[np.float64], twins: NDArray[np.int64]) -> NDArray[np.float64]:
+    """An edge from each point to each of its twins, at its core distance, (twins.sum(), 3)."""
+    owner = np.repeat(np.arange(len(core)), twins)
+    return np.column_stack([owner, len(core) + np.arange(len(owner)), core[owner]])

@@ -1,0 +1,171 @@
+"""The settings of a home: what `dante.toml` and `DANTE_*` variables may change.
+
+The paper's own values could not be had, so every default here is ours; the measurement behind
+each is in `docs/decisions/`. Settings that change results are part of a day's fingerprint:
+change one and the days it touches become stale.
+"""
+
+import hashlib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dante.errors import ConfigError
+
+__all__ = [
+    "ClusterSettings",
+    "ModelSettings",
+    "Settings",
+    "SourceSettings",
+    "ThreatSettings",
+    "TrackSettings",
+    "default_home",
+    "load_settings",
+]
+
+SETTINGS_FILE = "dante.toml"
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelSettings(_Section):
+    """How Word2Vec learns the ports."""
+
+    dimensions: int = Field(50, ge=2, le=1000)
+    window: int = Field(5, ge=1, le=100, description="words each side that count as company")
+    epochs: int = Field(20, ge=1, le=1000, description="times the corpus is read at least")
+    train_words: int = Field(
+        1_000_000, ge=1, description="words read at least: a small corpus is read more often"
+    )
+    negative: int = Field(5, ge=1, le=100)
+    min_senders: int = Field(3, ge=1, description="a word fewer senders use gets no vector")
+    sentence_words: int = Field(256, ge=2, le=10_000, description="longest sentence")
+    train_every: int = Field(7, ge=1, description="days with data between two models")
+    train_window: int = Field(30, ge=1, description="days with data a model learns from")
+    seed: int = Field(1, ge=0, lt=2**32)
+    workers: int = Field(1, ge=1, description="more than 1 is faster and not reproducible")
+
+
+class ClusterSettings(_Section):
+    """When senders are one activity."""
+
+    min_senders: int = Field(5, ge=2, description="the fewest senders that make a cluster")
+    radius: float = Field(
+        0.1, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
+    )
+    everyday_share: Share = Field(
+        0.01, description="a word this share of senders use counts half in a sender's vector"
+    )
+
+
+class TrackSettings(_Section):
+    """When a cluster continues a track."""
+
+    match: Share = Field(0.7, description="behaviour at least this alike may continue a track")
+    fragment: Share = Field(0.85, description="as alike as this, a second cluster joins a track")
+    shared: Share = Field(0.5, description="share of senders in common, of both, that suffices")
+    learn: Share = Field(0.3, description="weight of today's behaviour in a track's memory")
+    window: int = Field(14, ge=1, description="days of senders an awake track is known by")
+    sleep_after: int = Field(7, ge=1, description="days without a cluster until a track sleeps")
+    end_after: int = Field(365, ge=1, description="days asleep until a track ends")
+    merge_after: int = Field(3, ge=1, description="days a track's senders work for another")
+
+
+class ThreatSettings(_Section):
+    """Which births and returns are worth an analyst's time."""
+
+    min_senders: int = Field(8, ge=1)
+    min_score: Share = Field(0.5)
+    news_days: int = Field(
+        7, ge=0, description="days after its birth or return that a track may become a threat"
+    )
+    benign: list[str] = Field(
+        default_factory=list,
+        description="CIDR files, or folders of them, of benign scanners (relative to the home)",
+    )
+
+
+class SourceSettings(_Section):
+    """One place packets arrive at; relative paths start at the home."""
+
+    path: str = Field(description="a file, folder or glob")
+    mapping: str | None = Field(None, description="mapping file of a CSV")
+    sensor: str | None = Field(None, description="sensor name where the file has none")
+
+
+class Settings(BaseSettings):
+    """All settings of one home, read from `dante.toml` in it and from `DANTE_*` variables."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DANTE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    home: Path
+    sources: list[SourceSettings] = Field(
+        default_factory=list, description="what the daily flow takes in"
+    )
+    model: ModelSettings = ModelSettings()
+    cluster: ClusterSettings = ClusterSettings()
+    track: TrackSettings = TrackSettings()
+    threat: ThreatSettings = ThreatSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the caller says, then the environment, then the file of the home."""
+        home = init_settings()["home"]
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=Path(home) / SETTINGS_FILE),
+        )
+
+    def fingerprint(self) -> str:
+        """Hex digest of every setting that can change a day's result."""
+        sections = self.model_dump(include={"model", "cluster", "track", "threat"}, mode="json")
+        return hashlib.sha256(json.dumps(sections, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def default_home() -> Path:
+    """`DANTE_HOME`, or `dante-home` in the current folder."""
+    return Path(os.environ.get("DANTE_HOME") or "dante-home")
+
+
+def load_settings(home: Path | str | None = None) -> Settings:
+    """The settings of a home, which need not exist yet.
+
+    Raises:
+        ConfigError: a setting is unknown or out of its bounds, or the file is not TOML.
+    """
+    folder = Path(home) if home is not None else default_home()
+    try:
+        return Settings(home=folder)
+    except ValidationError as error:
+        problem: Any = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise ConfigError(
+            f"setting {where} of {folder / SETTINGS_FILE} (or its DANTE_ variable) "
+            f"is not accepted: {problem['msg']}"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{folder / SETTINGS_FILE} is not valid TOML: {error}") from None

@@ -1,0 +1,89 @@
+"""The judge of rows: every packet against its bounds at ingest, in one pass of Polars."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from dante.contracts.contract import Check, Contract
+from dante.contracts.words import rule_text
+from dante.errors import DanteError
+from dante.schema import PACKETS
+
+__all__ = ["RowsChecked", "check_rows"]
+
+
+_MOST: Final[dict[pl.DataType, int]] = {
+    pl.UInt8(): 2**8 - 1,
+    pl.UInt16(): 2**16 - 1,
+    pl.UInt32(): 2**32 - 1,
+    pl.UInt64(): 2**64 - 1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RowsChecked:
+    """Packets divided by the contract; both parts keep the order of the rows.
+
+    `kept` has the schema `dante.schema.PACKETS`; `refused` has it and `reason` String, the
+    first check the row breaks and what it asks for. Together they are the input.
+    """
+
+    kept: pl.DataFrame
+    refused: pl.DataFrame
+
+
+def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
+    """Divide canonical packets into those within the contract and those refused.
+
+    Args:
+        packets: rows with the schema `dante.schema.PACKETS`.
+        contract: whose checks on rows are applied.
+
+    Raises:
+        DanteError: the frame is not of canonical packets, which is a mistake of its reader.
+    """
+    wrong = sorted(set(packets.schema.items()) ^ set(PACKETS.items()), key=str)
+    if wrong:
+        columns = ", ".join(dict.fromkeys(name for name, _ in wrong))
+        raise DanteError(f"Not canonical packets: the columns {columns} are missing or mistyped.")
+    packets = packets.select(list(PACKETS))
+    breaches = {
+        check: breach for check in contract.row_checks if (breach := _breach(check)) is not None
+    }
+    if not breaches or packets.is_empty():
+        return RowsChecked(packets, _reasoned(packets.clear(), {}))
+    broken = packets.select(pl.any_horizontal(list(breaches.values())).alias("broken"))["broken"]
+    if not broken.any():  # nearly always: the packets need not be copied
+        return RowsChecked(packets, _reasoned(packets.clear(), {}))
+    return RowsChecked(packets.filter(~broken), _reasoned(packets.filter(broken), breaches))
+
+
+def _reasoned(rows: pl.DataFrame, breaches: dict[Check, pl.Expr]) -> pl.DataFrame:
+    first = [
+        pl.when(breach).then(pl.lit(f"{check.name}: {rule_text(check)}"))
+        for check, breach in breaches.items()
+    ]
+    reason = pl.coalesce(first) if first else pl.lit(None)
+    return rows.with_columns(reason.cast(pl.String).alias("reason"))
+
+
+def _breach(check: Check) -> pl.Expr | None:
+    """True where a row breaks the check, never null; None where the type rules a breach out.
+
+    A null breaks a check only where a value is required.
+    """
+    column = pl.col(str(check.column))
+    if check.kind == "present":
+        return column.is_null()
+    if check.kind == "required_for":
+        return column.is_null() & pl.col("proto").is_in(list(check.protocols)).fill_null(False)
+    dtype = PACKETS[str(check.column)]
+    low, high = check.minimum, check.maximum
+    if check.kind == "length":
+        column = column.str.len_bytes()
+    elif isinstance(dtype, pl.Datetime):
+        column = column.to_physical()
+    elif low is not None and high is not None and low <= 0 and high >= _MOST[dtype]:
+        return None
+    return (~column.is_between(pl.lit(low), pl.lit(high))).fill_null(False)

@@ -1,0 +1,118 @@
+"""Distinct profiles of a day's senders, and their vectors.
+
+Half a million senders have some thousand distinct profiles, once the words are left out that
+fewer senders use than a cluster needs (they cannot make one). A sender's vector is the average of
+its words' vectors (DANTE), each weighted by how seldom it is used (smooth inverse frequency,
+Arora, Liang, Ma: "A simple but tough-to-beat baseline for sentence embeddings", ICLR 2017) and
+by the logarithm of how often this sender used it: 58 senders that try 8000/tcp beside everyday
+1433/tcp lie together, and away from those that try 1433/tcp alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dante.embedding.model import PortModel
+
+__all__ = ["Profiles", "day_profiles", "embed_profiles", "rarity"]
+
+# Counts are told apart by powers of two, and no word outweighs another by more than this.
+_STEPS = 6
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """The distinct profiles of a day.
+
+    Attributes:
+        words: (w,) uint32, sorted: the words that matter.
+        use: (p, w) sparse float64: how strongly each profile uses each word, 1 the weakest.
+        senders: (p,) int64: how many senders have the profile.
+        src: (s,) uint64: the senders that have one, sorted.
+        profile: (s,) int64: the profile of each.
+    """
+
+    words: NDArray[np.uint32]
+    use: sparse.csr_array
+    senders: NDArray[np.int64]
+    src: NDArray[np.uint64]
+    profile: NDArray[np.int64]
+
+
+def day_profiles(senders: pl.DataFrame, *, min_senders: int) -> Profiles:
+    """The distinct profiles of a day's senders.
+
+    Args:
+        senders: frame of `dante.sequences.SENDERS`.
+        min_senders: words that fewer senders use are left out; a sender left without words has
+            no profile.
+    """
+    used = senders.select("src", "words", "counts").explode(
+        "words", "counts", empty_as_null=False
+    )
+    matter = (
+        used.group_by("words").agg(n=pl.len()).filter(pl.col("n") >= min_senders)["words"].sort()
+    )
+    # Relative to the sender's least used word: doubling all its packets changes nothing.
+    step = pl.col("counts").log(2).floor().cast(pl.Int64)
+    used = (
+        used.filter(pl.col("words").is_in(matter.implode()))
+        .with_columns(step=step)
+        .with_columns(
+            use=(pl.col("step") - pl.col("step").min().over("src")).clip(0, _STEPS - 1) + 1
+        )
+    )
+    kept = (
+        used.sort("src", "words")
+        .group_by("src", maintain_order=True)
+        .agg("words", pl.col("use").cast(pl.UInt32))
+    )
+    distinct = (
+        kept.group_by("words", "use")
+        .agg(n=pl.len(), first=pl.col("src").min())
+        .sort("first")
+        .with_row_index("profile")
+    )
+    rows = kept.join(
+        distinct.select("words", "use", "profile"),
+        on=["words", "use"],
+        how="left",
+        maintain_order="left",
+    )
+    words = matter.cast(pl.UInt32).to_numpy()
+    lengths = distinct["words"].list.len().to_numpy()
+    columns = np.searchsorted(words, distinct["words"].explode(empty_as_null=False).to_numpy())
+    use = sparse.csr_array(
+        (
+            distinct["use"].explode(empty_as_null=False).to_numpy().astype(np.float64),
+            columns,
+            np.concatenate([[0], np.cumsum(lengths)]),
+        ),
+        shape=(distinct.height, len(words)),
+    )
+    return Profiles(
+        words=words,
+        use=use,
+        senders=distinct["n"].to_numpy().astype(np.int64),
+        src=rows["src"].to_numpy(),
+        profile=rows["profile"].to_numpy().astype(np.int64),
+    )
+
+
+def rarity(
+    model: PortModel, words: NDArray[np.uint32], *, everyday_share: float
+) -> NDArray[np.float64]:
+    """How much each word says, (len(words),) in 0..1: 1 never seen, 0.5 at `everyday_share`."""
+    return np.asarray(everyday_share / (everyday_share + model.share(words)), dtype=np.float64)
+
+
+def embed_profiles(
+    profiles: Profiles, model: PortModel, *, everyday_share: float
+) -> NDArray[np.float64]:
+    """Unit vectors of profiles, (p, dimensions) float64."""
+    weights = rarity(model, profiles.words, everyday_share=everyday_share)
+    vectors = profiles.use @ (model.word_vectors(profiles.words) * weights[:, None])
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))

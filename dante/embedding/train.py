@@ -1,0 +1,129 @@
+"""Training: gensim's Word2Vec (skip-gram, negative sampling) on port sentences.
+
+Only sentences of at least two words teach company, so only they are read; how common a word is
+comes from all senders. Two measures keep the vectors of a small or young telescope from
+collapsing into one direction: a small corpus is read more often, and the mean vector is taken off
+(Mu and Viswanath, "All-but-the-top", ICLR 2018).
+"""
+
+import tempfile
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dante.config import ModelSettings
+from dante.embedding.model import ModelCard, PortModel
+
+__all__ = ["train_model"]
+
+# Frequent words are thinned as in Mikolov et al. 2013; gensim's own default.
+_SAMPLE = 1e-3
+# Reading a tiny corpus more often than this adds nothing.
+_MOST_EPOCHS = 400
+
+
+def train_model(
+    days: Iterable[tuple[date, pl.DataFrame]],
+    settings: ModelSettings,
+    *,
+    model_id: str,
+    inputs: str,
+) -> PortModel:
+    """Learn the ports from the senders of some days.
+
+    Args:
+        days: each day with its frame of `dante.sequences.SENDERS`, in order of days.
+        settings: how to learn; with one worker the same input gives the same bytes.
+        model_id: the name the model will have.
+        inputs: digest of what was ingested for the days, kept on the card.
+    """
+    seen: list[date] = []
+    counted: list[pl.DataFrame] = []
+    sentences = tokens = sender_days = 0
+    with tempfile.TemporaryDirectory(prefix="dante-train-") as folder:
+        corpus = Path(folder) / "corpus.txt"
+        with corpus.open("wb") as file:
+            for day, senders in days:
+                seen.append(day)
+                sender_days += senders.height
+                counted.append(
+                    senders.select(pl.col("words").explode(empty_as_null=False))
+                    .group_by("words")
+                    .agg(n=pl.len().cast(pl.Int64))
+                )
+                several = senders.filter(pl.col("sentence").list.len() > 1)["sentence"]
+                sentences += several.len()
+                tokens += int(several.list.len().sum())
+                if several.len():
+                    lines = several.cast(pl.List(pl.String)).list.join(" ")
+                    file.write(("\n".join(lines) + "\n").encode())
+        common = (
+            pl.concat(counted)
+            .group_by("words")
+            .agg(pl.col("n").sum())
+            .sort("words")
+            .with_columns(pl.col("words").cast(pl.UInt32))
+        )
+        learnt = _word2vec(corpus, tokens, settings) if sentences else {}
+    words = common["words"].to_numpy()
+    vectors = np.zeros((len(words), settings.dimensions), dtype=np.float32)
+    if learnt:
+        ours = np.array(sorted(learnt), dtype=np.uint32)
+        stacked = np.stack([learnt[int(word)] for word in ours]).astype(np.float64)
+        vectors[np.searchsorted(words, ours)] = _centred(stacked)
+    card = ModelCard(
+        model_id=model_id,
+        window_start=seen[0],
+        window_end=seen[-1],
+        days=len(seen),
+        words=int(vectors.any(axis=1).sum()),
+        dimensions=settings.dimensions,
+        sentences=sentences,
+        tokens=tokens,
+        sender_days=sender_days,
+        inputs=inputs,
+        settings=settings.model_dump(mode="json"),
+    )
+    return PortModel(card, words, vectors, common["n"].to_numpy())
+
+
+def _centred(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit vectors without the direction all of them share."""
+    if len(vectors) > 1:
+        vectors = vectors - vectors.mean(axis=0)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
+
+
+def _word2vec(
+    corpus: Path, tokens: int, settings: ModelSettings
+) -> dict[int, NDArray[np.float32]]:
+    """Vectors of the words that enough sentences use."""
+    from gensim.models import Word2Vec
+
+    epochs = max(settings.epochs, min(_MOST_EPOCHS, -(-settings.train_words // tokens)))
+    model = Word2Vec(
+        vector_size=settings.dimensions,
+        window=settings.window,
+        min_count=settings.min_senders,
+        negative=settings.negative,
+        epochs=epochs,
+        seed=settings.seed,
+        workers=settings.workers,
+        sample=_SAMPLE,
+        sg=1,
+    )
+    model.build_vocab(corpus_file=str(corpus))
+    if not len(model.wv):
+        return {}
+    model.train(
+        corpus_file=str(corpus),
+        total_examples=model.corpus_count,
+        total_words=model.corpus_total_words,
+        epochs=model.epochs,
+    )
+    return {int(word): model.wv.vectors[row] for row, word in enumerate(model.wv.index_to_key)}

@@ -1,0 +1,1 @@
+"""Names for what is seen: services of ports, known scanners."""

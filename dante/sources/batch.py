@@ -1,0 +1,69 @@
+"""What every reader yields: packets, and a reason for every row that is none."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from dante.schema import QUARANTINE
+
+__all__ = ["MAX_RAW", "Batch", "gather", "refuse"]
+
+MAX_RAW: Final = 4096
+"""Characters of a refused row that are kept."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A run of consecutive rows of one source: `packets.height + refused.height` rows were read.
+
+    `packets` has exactly the schema `PACKETS`, `refused` exactly `QUARANTINE`; both are in the
+    order of the file.
+    """
+
+    packets: pl.DataFrame
+    refused: pl.DataFrame
+
+    @property
+    def rows(self) -> int:
+        """How many rows of the source this batch accounts for."""
+        return self.packets.height + self.refused.height
+
+
+def refuse(day: pl.Series, row: pl.Series, raw: list[str], reason: pl.Series) -> pl.DataFrame:
+    """Quarantine rows from their parts, with `raw` cut to `MAX_RAW` characters."""
+    return pl.DataFrame(
+        {
+            "day": day,
+            "row": row,
+            "raw": pl.Series([text[:MAX_RAW] for text in raw], dtype=pl.String),
+            "reason": reason,
+        },
+        schema=QUARANTINE,
+    )
+
+
+def gather(batches: Iterable[Batch], limit: int) -> Iterator[Batch]:
+    """Join consecutive batches as long as they hold at most `limit` rows together."""
+    held: list[Batch] = []
+    rows = 0
+    for batch in batches:
+        if not batch.rows:
+            continue
+        if held and rows + batch.rows > limit:
+            yield _joined(held)
+            held, rows = [], 0
+        held.append(batch)
+        rows += batch.rows
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    if len(batches) == 1:
+        return batches[0]
+    return Batch(
+        pl.concat([b.packets for b in batches], rechunk=True),
+        pl.concat([b.refused for b in batches], rechunk=True),
+    )

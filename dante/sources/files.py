@@ -1,0 +1,78 @@
+"""Which files a command means, and the digest that names each."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from dante.errors import SourceError, UsageError
+
+__all__ = ["find_files", "source_digest"]
+
+_READ = 1 << 20
+
+
+def find_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Files, the files in folders (recursively) and matches of glob patterns; sorted, each once.
+
+    Hidden files and folders are left out unless named outright.
+
+    Raises:
+        UsageError: nothing was named, or a path or pattern names nothing.
+        SourceError: a folder holds no files.
+    """
+    if not paths:
+        raise UsageError("no file to read: name at least one file, folder or pattern")
+    found: set[Path] = set()
+    for given in paths:
+        path = Path(given)
+        if path.is_dir():
+            inside = set(_visible(path))
+            if not inside:
+                raise SourceError(f"{path}: the folder holds no file to read")
+            found |= inside
+        elif path.exists():
+            found.add(path)
+        else:
+            found |= _matches(str(given))
+    return sorted(found, key=str)
+
+
+def source_digest(path: str | Path) -> str:
+    """The first 32 hex digits of SHA-256 over the file's bytes as they lie, compressed or not.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with Path(path).open("rb") as file:
+            while block := file.read(_READ):
+                digest.update(block)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    return digest.hexdigest()[:32]
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file():
+            yield path
+
+
+def _matches(pattern: str) -> set[Path]:
+    if not any(sign in pattern for sign in "*?["):
+        raise UsageError(f"{pattern}: no such file or folder")
+    path = Path(pattern)
+    try:
+        matches = list(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+    except (ValueError, NotImplementedError) as error:
+        raise UsageError(f"{pattern}: not a pattern that can be searched ({error})") from error
+    found: set[Path] = set()
+    for match in matches:
+        if match.name.startswith(".") and not path.name.startswith("."):
+            continue
+        found |= set(_visible(match)) if match.is_dir() else {match}
+    if not found:
+        raise UsageError(f"{pattern}: no file matches this pattern")
+    return found

@@ -1,0 +1,139 @@
+"""Values of one column → its canonical type, null where a value is not what it should be."""
+
+from typing import Final
+
+import polars as pl
+
+from dante.errors import ConfigError
+from dante.schema import PACKETS, PROTOCOL_NAMES, parse_addresses
+from dante.sources.mapping import Mapping
+
+__all__ = [
+    "INTEGERS",
+    "clean",
+    "integers",
+    "parse_column_addresses",
+    "protocol_number",
+    "protocol_numbers",
+    "protocols",
+]
+
+INTEGERS: Final[dict[str, pl.DataType]] = {
+    **{f: kind for f, kind in PACKETS.items() if f not in ("ts", "src", "dst", "sensor")},
+    "icmp_type": pl.UInt8(),
+    "icmp_code": pl.UInt8(),
+}
+"""Fields that are whole numbers, and the type that bounds each."""
+
+_ALIASES: Final = {"icmp6": 58, "ipv6-icmp": 58, "icmp-v6": 58, "udp-lite": 136, "ip-in-ip": 4}
+
+
+def integers(name: str, dtype: pl.DataType, kind: pl.DataType) -> pl.Expr:
+    """Column `name` of type `dtype` as `kind`; null where out of range or not whole."""
+    column = pl.col(name)
+    if dtype.is_float():
+        column = pl.when(column == column.floor()).then(column)
+    return column.cast(kind, strict=False)
+
+
+def clean(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Column `name` as it is read a second time: trimmed, and null where empty or NaN.
+
+    `80.0`, as tables with missing values write whole numbers, is 80.
+    """
+    column = pl.col(name)
+    if dtype.is_float():
+        return column.fill_nan(None)
+    if dtype != pl.String:
+        return column
+    text = column.str.strip_chars()
+    if name in INTEGERS:
+        text = text.str.replace(r"^([0-9]+)\.0+$", "$1")
+    if name == "proto":
+        text = text.str.to_lowercase()
+    return pl.when(text != "").then(text).alias(name)
+
+
+def parse_column_addresses(values: pl.Series, kind: str) -> pl.Series:
+    """Addresses as UInt64, from numbers or text; `kind` is auto, integer or text."""
+    if values.dtype != pl.String:
+        if kind == "text":
+            return pl.Series(values.name, [None] * values.len(), dtype=pl.UInt64)
+        frame = pl.DataFrame({"a": values})
+        return frame.select(integers("a", values.dtype, pl.UInt64()))["a"].alias(values.name)
+    numbers = values.cast(pl.UInt64, strict=False)
+    if kind == "integer":
+        return numbers
+    if kind == "text":
+        numbers = pl.Series(values.name, [None], dtype=pl.UInt64).new_from_index(0, values.len())
+    left = (numbers.is_null() & values.is_not_null()).arg_true()
+    if not left.len():
+        return numbers
+    rest = values.gather(left)
+    parsed = _dotted(rest)
+    odd = (parsed.is_null() & rest.is_not_null()).arg_true()
+    if odd.len():
+        # Addresses repeat: parse each once. Published /64s are read back as they are written.
+        texts = rest.gather(odd)
+        distinct = texts.unique(maintain_order=True)
+        known = parse_addresses(distinct.str.replace(r"::/64$", "::"))
+        found = texts.replace_strict(distinct, known, default=None, return_dtype=pl.UInt64)
+        parsed = found if odd.len() == rest.len() else parsed.scatter(odd, found)
+    return parsed if left.len() == values.len() else numbers.scatter(left, parsed)
+
+
+def _dotted(text: pl.Series) -> pl.Series:
+    """IPv4 addresses of four plain numbers; null for anything else, which may be one as well."""
+    parts = [f"field_{i}" for i in range(4)]
+    octets = [pl.col(part).cast(pl.UInt32) for part in parts]
+    # Signs, leading zeros and a fifth part make a text longer than its numbers written plainly.
+    plain = sum(((o >= 10).cast(pl.UInt32) + (o >= 100) for o in octets), start=pl.lit(7))
+    number = octets[0] * 16777216 + octets[1] * 65536 + octets[2] * 256 + octets[3]
+    return (
+        pl.DataFrame({"text": text})
+        .select(
+            pl.col("text").str.len_bytes().alias("bytes"), pl.col("text").str.split_exact(".", 3)
+        )
+        .unnest("text")
+        .with_columns(pl.col(parts).cast(pl.UInt8, strict=False))
+        .select(pl.when(plain == pl.col("bytes")).then(number.cast(pl.UInt64)).alias("address"))
+        .to_series()
+        .alias(text.name)
+    )
+
+
+def protocol_numbers(mapping: Mapping) -> dict[str, int]:
+    """Lower-case protocol names and their numbers, the mapping's own ones first."""
+    builtin = {name: number for number, name in PROTOCOL_NAMES.items()}
+    return {**builtin, **_ALIASES, **dict(mapping.proto_names)}
+
+
+def protocol_number(value: str | int | None, names: dict[str, int]) -> int | None:
+    """One protocol, given as a number or a name.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if value is None or isinstance(value, int):
+        return value
+    if value.strip().lower() in names:
+        return names[value.strip().lower()]
+    if value.strip().isdecimal() and int(value) <= 255:
+        return int(value)
+    raise ConfigError(f"mapping: [proto] default {value!r} is not a protocol")
+
+
+def protocols(values: pl.Series, names: dict[str, int]) -> pl.Series:
+    """Protocol numbers as UInt8 from numbers or names; text is expected trimmed."""
+    frame = pl.DataFrame({"p": values})
+    numbers = frame.select(integers("p", values.dtype, pl.UInt8()))["p"].alias(values.name)
+    if values.dtype != pl.String or numbers.null_count() == values.null_count():
+        return numbers
+    spelled = {**{name.upper(): number for name, number in names.items()}, **names}
+    named = values.replace_strict(
+        list(spelled),
+        pl.Series(list(spelled.values()), dtype=pl.UInt8),
+        default=None,
+        return_dtype=pl.UInt8,
+    )
+    return pl.select(pl.coalesce(named, numbers)).to_series().alias(values.name)

@@ -1,0 +1,1 @@
+"""Where everything is kept: the lake of Parquet files, the state and the published lineage."""

@@ -1,0 +1,99 @@
+"""The tables of `state.duckdb`, as named migrations, each applied once in its own transaction.
+
+The design after sqlite-utils' migrations: ordered named functions and a table of those applied.
+A migration that has been released is never edited; a change is a new one below it.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+import duckdb
+
+__all__ = ["MIGRATIONS", "apply_migrations", "pending"]
+
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+def _first_tables(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("""
+        CREATE SCHEMA pipeline;
+        -- Days that are committed; the fingerprint says from what.
+        CREATE TABLE pipeline.days (
+            day DATE PRIMARY KEY, fingerprint VARCHAR NOT NULL, stale BOOLEAN NOT NULL);
+        -- What the tracker knew of a track at the end of a day, one row for each day it changed:
+        -- rewinding is deleting, and the state of any day is the newest row of each track by then.
+        CREATE TABLE pipeline.track_states (
+            track_id INTEGER NOT NULL, day DATE NOT NULL, name VARCHAR NOT NULL,
+            state VARCHAR NOT NULL, first_day DATE NOT NULL, last_day DATE NOT NULL,
+            days_active INTEGER NOT NULL, packets BIGINT NOT NULL, peak_senders BIGINT NOT NULL,
+            words UINTEGER[] NOT NULL, weights DOUBLE[] NOT NULL, senders UBIGINT[] NOT NULL,
+            news_day DATE NOT NULL, news_away INTEGER, raised BIGINT NOT NULL,
+            PRIMARY KEY (track_id, day));
+
+        CREATE TABLE memberships (
+            day DATE NOT NULL, src VARCHAR NOT NULL, track_id INTEGER, cluster_id INTEGER,
+            packets BIGINT NOT NULL, strength DOUBLE NOT NULL, address UBIGINT NOT NULL);
+        CREATE TABLE lineage (
+            day DATE NOT NULL, track_id INTEGER NOT NULL, event VARCHAR NOT NULL,
+            related_track_id INTEGER, similarity DOUBLE, shared_senders BIGINT);
+        CREATE TABLE track_days (
+            day DATE NOT NULL, track_id INTEGER NOT NULL, senders BIGINT NOT NULL,
+            packets BIGINT NOT NULL, top_ports VARCHAR NOT NULL, top_networks VARCHAR NOT NULL);
+        CREATE TABLE threats (
+            day DATE NOT NULL, track_id INTEGER NOT NULL, kind VARCHAR NOT NULL,
+            score DOUBLE NOT NULL, reasons VARCHAR NOT NULL, senders BIGINT NOT NULL);
+        CREATE TABLE daily (
+            day DATE NOT NULL, packets BIGINT NOT NULL, backscatter_packets BIGINT NOT NULL,
+            senders BIGINT NOT NULL, clusters BIGINT NOT NULL, noise_senders BIGINT NOT NULL,
+            tracks_active BIGINT NOT NULL, births BIGINT NOT NULL, model_id VARCHAR NOT NULL);
+        CREATE TABLE models (
+            model_id VARCHAR PRIMARY KEY, trained_on DATE NOT NULL, window_start DATE NOT NULL,
+            window_end DATE NOT NULL, words BIGINT NOT NULL, dimensions BIGINT NOT NULL);
+        CREATE TABLE quality (
+            day DATE NOT NULL, contract VARCHAR NOT NULL, "check" VARCHAR NOT NULL,
+            passed BOOLEAN NOT NULL, observed VARCHAR NOT NULL, severity VARCHAR NOT NULL);
+        CREATE TABLE ingests (
+            day DATE, source VARCHAR NOT NULL, digest VARCHAR NOT NULL, rows BIGINT NOT NULL,
+            quarantined BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL);
+        CREATE TABLE runs (
+            run_id VARCHAR NOT NULL, flow VARCHAR NOT NULL, day DATE, status VARCHAR NOT NULL,
+            started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL, error VARCHAR);
+    """)
+
+
+MIGRATIONS: Final[tuple[tuple[str, Migration], ...]] = (("0001_first_tables", _first_tables),)
+
+
+def pending(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of migrations not applied yet; reads only."""
+    known = con.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_name = 'migrations'"
+    ).fetchone()
+    applied = (
+        {name for (name,) in con.execute("SELECT name FROM migrations").fetchall()}
+        if known
+        else set()
+    )
+    return [name for name, _ in MIGRATIONS if name not in applied]
+
+
+def apply_migrations(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Apply what is pending, in order, each with its own record in one transaction."""
+    waiting = pending(con)
+    for name, migration in MIGRATIONS:
+        if name not in waiting:
+            continue
+        con.execute("BEGIN")
+        try:
+            con.execute(
+                "CREATE TABLE IF NOT EXISTS migrations "
+                "(name VARCHAR PRIMARY KEY, applied_at TIMESTAMP NOT NULL)"
+            )
+            migration(con)
+            con.execute("INSERT INTO migrations VALUES (?, ?)", [name, datetime.now(UTC).replace(tzinfo=None)])
+            con.execute("COMMIT")
+        except BaseException:
+            con.execute("ROLLBACK")
+            raise
+    return waiting

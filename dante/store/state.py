@@ -1,0 +1,196 @@
+"""`state.duckdb`: the pipeline's own database, one writer, one transaction a day."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from dante.errors import BusyError, DanteError
+from dante.store.home import Home
+from dante.store.migrations import apply_migrations
+
+__all__ = ["DAY_TABLES", "DayRecord", "RunRecord", "State", "open_state"]
+
+DAY_TABLES: Final = (
+    "pipeline.track_states",
+    "memberships",
+    "lineage",
+    "track_days",
+    "threats",
+    "daily",
+    "quality",
+)
+"""Tables that hold one day's rows each day; rewinding deletes from them by day."""
+
+
+@dataclass(frozen=True)
+class DayRecord:
+    """Everything one day's run adds to the state.
+
+    Attributes:
+        day: the day.
+        fingerprint: of all that the results came from.
+        tables: a frame for each of `DAY_TABLES`, with all its columns, in any order.
+        models: rows of `models` the day used, replaced by id.
+        ingests: the whole of `ingests` as the lake has it now.
+    """
+
+    day: date
+    fingerprint: str
+    tables: Mapping[str, pl.DataFrame]
+    models: pl.DataFrame
+    ingests: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One row of `runs`."""
+
+    run_id: str
+    flow: str
+    day: date | None
+    status: str
+    started_at: datetime
+    seconds: float
+    error: str | None = None
+
+
+class State:
+    """An open `state.duckdb`."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Wrap a connection whose migrations are applied."""
+        self.con = con
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.con.execute("BEGIN")
+        try:
+            yield
+            self.con.execute("COMMIT")
+        except BaseException:
+            self.con.execute("ROLLBACK")
+            raise
+
+    def frame(self, sql: str, parameters: list[object] | None = None) -> pl.DataFrame:
+        """The rows of a query as a frame."""
+        return self.con.sql(sql, params=parameters).pl()
+
+    def fingerprints(self) -> Mapping[date, str]:
+        """Fingerprint of every committed day that is not marked stale, in order of days."""
+        rows = self.con.execute(
+            "SELECT day, fingerprint FROM pipeline.days WHERE NOT stale ORDER BY day"
+        ).fetchall()
+        return MappingProxyType(dict(rows))
+
+    def committed_days(self) -> list[date]:
+        """Every committed day, stale or not, in order."""
+        rows = self.con.execute("SELECT day FROM pipeline.days ORDER BY day").fetchall()
+        return [day for (day,) in rows]
+
+    def commit_day(self, record: DayRecord, run: RunRecord | None = None) -> None:
+        """Replace one day by its record, in one transaction; the days after it become stale."""
+        with self.transaction():
+            for table in DAY_TABLES:
+                self.con.execute(f"DELETE FROM {table} WHERE day = ?", [record.day])
+                self._insert(table, record.tables[table])
+            self.con.execute("DELETE FROM pipeline.days WHERE day = ?", [record.day])
+            self.con.execute(
+                "INSERT INTO pipeline.days VALUES (?, ?, false)", [record.day, record.fingerprint]
+            )
+            self.con.execute("UPDATE pipeline.days SET stale = true WHERE day > ?", [record.day])
+            for model_id in record.models["model_id"]:
+                self.con.execute("DELETE FROM models WHERE model_id = ?", [model_id])
+            self._insert("models", record.models)
+            self._forget_unused_models()
+            self._replace_ingests(record.ingests)
+            if run is not None:
+                self._insert_run(run)
+
+    def add_failure(self, day: date, quality: pl.DataFrame | None, run: RunRecord) -> None:
+        """Keep what is known of a run that did not end in a commit: its checks and its error."""
+        with self.transaction():
+            if quality is not None:
+                self.con.execute("DELETE FROM quality WHERE day = ?", [day])
+                self._insert("quality", quality)
+            self._insert_run(run)
+
+    def set_ingests(self, ingests: pl.DataFrame) -> None:
+        """Replace the rows of `ingests`."""
+        with self.transaction():
+            self._replace_ingests(ingests)
+
+    def rewind(self, day: date) -> list[date]:
+        """Take back this day and all after it, in one transaction; the days taken back."""
+        gone = [known for known in self.committed_days() if known >= day]
+        with self.transaction():
+            for table in (*DAY_TABLES, "pipeline.days"):
+                self.con.execute(f"DELETE FROM {table} WHERE day >= ?", [day])
+            self._forget_unused_models()
+        return gone
+
+    def _forget_unused_models(self) -> None:
+        self.con.execute("DELETE FROM models WHERE model_id NOT IN (SELECT model_id FROM daily)")
+
+    def _replace_ingests(self, frame: pl.DataFrame) -> None:
+        self.con.execute("DELETE FROM ingests")
+        self._insert("ingests", frame)
+
+    def _insert_run(self, run: RunRecord) -> None:
+        self.con.execute(
+            "INSERT INTO runs VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [run.run_id, run.flow, run.day, run.status, run.started_at, run.seconds, run.error],
+        )
+
+    def _insert(self, table: str, frame: pl.DataFrame) -> None:
+        if frame.height:
+            self.con.register("incoming", frame.to_arrow())
+            self.con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+            self.con.unregister("incoming")
+
+
+@contextmanager
+def open_state(home: Home, *, wait: float = 0.0) -> Iterator[State]:
+    """The state of a home, held by this process alone until the block ends.
+
+    Args:
+        home: the home; its folder is made when missing.
+        wait: seconds to wait for another process to let go of it.
+
+    Raises:
+        BusyError: another process holds it after `wait`.
+        DanteError: the file is no DuckDB database this version can open.
+    """
+    with home.lock("state", wait=wait):
+        try:
+            con = duckdb.connect(home.state)
+        except duckdb.IOException as error:
+            if "lock" in str(error).lower():
+                raise BusyError(
+                    f"{home.state} is open in another program; close it there and try again "
+                    f"(people query {home.lineage.name}, which is never locked)"
+                ) from None
+            raise DanteError(
+                f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
+                "move it away and run the backfill again"
+            ) from None
+        except duckdb.Error as error:
+            raise DanteError(
+                f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
+                "move it away and run the backfill again"
+            ) from None
+        try:
+            apply_migrations(con)
+            yield State(con)
+        finally:
+            con.close()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]

@@ -1,0 +1,115 @@
+"""Which births and returns are threats: the stated test, with its reasons in words.
+
+The score is 0.4 x novelty + 0.4 x growth + 0.2 x size, each in 0..1:
+
+novelty   births: 1 - the similarity to the nearest track there ever was; returns: days away / 30.
+growth    how many times more senders use the port that tells most than the model's window
+          would have them: log2 / 4, so 16 times is 1.
+size      senders against the fewest that make a cluster: log10, so ten times is 1.
+
+A track born or returned within `threat.news_days` is a threat when its score reaches
+`threat.min_score`, it has `threat.min_senders` senders, and not half of them are known benign
+scanners; it is one again only on a day on which its senders have doubled since. The first day
+ever has no threats: without a yesterday everything is new.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+__all__ = ["THREATS", "Sighting", "judge"]
+
+THREATS = {
+    "day": pl.Date(),
+    "track_id": pl.Int32(),
+    "kind": pl.String(),
+    "score": pl.Float64(),
+    "reasons": pl.String(),
+    "senders": pl.Int64(),
+}
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A track lately born or returned, on one of its days, and the numbers it is judged by.
+
+    Attributes:
+        track_id, name: the track.
+        age: days since its birth or return.
+        away: days it was away before its return; None for a birth.
+        nearest: name of the track most alike of all before its birth, None if there is none.
+        alike: similarity to it, 0..1.
+        port: the port that tells most, as text.
+        port_senders: senders of the day that use it.
+        expected: senders the model's window would have on a day like this.
+        senders: of the track today.
+        networks: /24s they are in.
+        benign: how many of them are known benign scanners.
+        raised: its senders when it was last called a threat, 0 if it was not.
+    """
+
+    track_id: int
+    name: str
+    age: int
+    away: int | None
+    nearest: str | None
+    alike: float
+    port: str
+    port_senders: int
+    expected: float
+    senders: int
+    networks: int
+    benign: int
+    raised: int
+
+
+def judge(
+    sighting: Sighting, day: date, *, min_cluster: int, min_senders: int, min_score: float
+) -> dict[str, object] | None:
+    """A row of `threats`, or None where the sighting passes no test."""
+    if sighting.senders < min_senders or 2 * sighting.benign >= sighting.senders:
+        return None
+    if sighting.senders < 2 * sighting.raised:
+        return None
+    ratio = sighting.port_senders / (sighting.expected + 1)
+    growth = min(1.0, max(0.0, math.log2(max(ratio, 1e-9)) / 4))
+    size = min(1.0, max(0.0, math.log10(sighting.senders / min_cluster)))
+    novelty = 1 - sighting.alike if sighting.away is None else min(1.0, sighting.away / 30)
+    score = round(0.4 * novelty + 0.4 * growth + 0.2 * size, 4)
+    if score < min_score:
+        return None
+    return {
+        "day": day,
+        "track_id": sighting.track_id,
+        "kind": "new" if sighting.away is None else "returned",
+        "score": score,
+        "reasons": "; ".join(_reasons(sighting, ratio)),
+        "senders": sighting.senders,
+    }
+
+
+def _reasons(sighting: Sighting, ratio: float) -> list[str]:
+    reasons = []
+    if sighting.away is not None:
+        reasons.append(f"back after {sighting.away} days")
+    elif sighting.nearest is None or sighting.alike < 0.05:
+        reasons.append("nothing like it was seen before")
+    else:
+        reasons.append(f"never seen; nearest is {sighting.nearest} at {sighting.alike:.2f}")
+    if sighting.age:
+        since = "born" if sighting.away is None else "returned"
+        grown = f", then {sighting.raised} senders" if sighting.raised else ""
+        reasons.append(f"{since} {sighting.age} days ago{grown}")
+    if ratio >= 2:
+        reasons.append(
+            f"{sighting.port_senders} senders try {sighting.port} where "
+            f"{sighting.expected:.1f} a day are usual"
+        )
+    else:
+        reasons.append(f"it is known by {sighting.port}")
+    reasons.append(f"{sighting.senders} senders in {sighting.networks} networks (/24)")
+    if sighting.benign:
+        reasons.append(f"{sighting.benign} of them are known benign scanners")
+    return reasons

@@ -1,0 +1,115 @@
+"""Scoring a published lineage against a simulation's truth."""
+
+import datetime as dt
+import math
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from dante.errors import DanteError, NotEnoughDataError, SourceError
+from dante.evaluate import evaluate
+from dante.schema import address_text
+from dante.simulate import Scenario, simulate
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The truth folder of a small simulation."""
+    out = tmp_path_factory.mktemp("simulated")
+    return simulate(Scenario(days=10, senders=400, seed=4), out).members.parent
+
+
+def _answer(truth: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The right answer as published tables: one track a campaign, noise unassigned."""
+    members = pl.read_parquet(truth / "members.parquet").filter(pl.col("kind") != "backscatter")
+    track = pl.col("campaign").rank("dense").cast(pl.Int32)
+    published = members.with_columns(address_text(members["src"]), track_id=track)
+    events = pl.read_parquet(truth / "events.parquet")
+    names = published.select("campaign", "track_id").drop_nulls().unique()
+    lineage = events.join(names, on="campaign").select("day", "track_id", "event")
+    return published.select("day", "src", "track_id"), lineage
+
+
+def _publish(path: Path, memberships: pl.DataFrame, lineage: pl.DataFrame) -> Path:
+    with duckdb.connect(str(path)) as con:
+        con.register("m", memberships.to_arrow())
+        con.register("l", lineage.to_arrow())
+        con.execute("CREATE TABLE t_m AS SELECT * FROM m")
+        con.execute("CREATE TABLE t_l AS SELECT * FROM l")
+        con.execute("CREATE VIEW memberships AS SELECT * FROM t_m")
+        con.execute("CREATE VIEW lineage AS SELECT * FROM t_l")
+    return path
+
+
+def test_the_right_answer_scores_one(truth: Path, tmp_path: Path) -> None:
+    """A published lineage that is the truth has every score at its best."""
+    scores = evaluate(truth, _publish(tmp_path / "l.duckdb", *_answer(truth)))
+    for name in ("ari", "coverage", "noise_rejected", "idf1", "idf1_pooled"):
+        assert scores[name] == 1.0, name
+    assert scores["birth_recall"] == scores["birth_precision"] == 1.0
+    assert scores["birth_days_late"] == 0.0
+    assert scores["true_births"] > 3
+    assert scores["campaigns"] == scores["tracks"] == scores["campaigns_followed"]
+    assert scores["days"] == 10
+
+
+def test_skipped_days_are_not_judged(truth: Path, tmp_path: Path) -> None:
+    """Wrong answers on the skipped days cost nothing; judged, they do."""
+    memberships, lineage = _answer(truth)
+    wrong = pl.col("day") < dt.date(2025, 3, 4)
+    memberships = memberships.with_columns(track_id=pl.when(wrong).then(None).otherwise("track_id"))
+    path = _publish(tmp_path / "l.duckdb", memberships, lineage)
+    assert evaluate(truth, path, skip_days=3)["idf1"] == 1.0
+    assert evaluate(truth, path)["idf1"] < 0.9
+
+
+def test_an_unpublished_day_counts_as_unassigned(truth: Path, tmp_path: Path) -> None:
+    """A hole in the published days lowers coverage, it is not passed over."""
+    memberships, lineage = _answer(truth)
+    memberships = memberships.filter(pl.col("day") != dt.date(2025, 3, 5))
+    scores = evaluate(truth, _publish(tmp_path / "l.duckdb", memberships, lineage))
+    assert 0.8 < scores["coverage"] < 0.95
+    assert scores["days"] == 10
+
+
+def test_everything_unassigned_scores_nothing(truth: Path, tmp_path: Path) -> None:
+    """Calling all senders noise rejects the noise and finds nothing else."""
+    memberships, lineage = _answer(truth)
+    memberships = memberships.with_columns(track_id=pl.lit(None, dtype=pl.Int32))
+    scores = evaluate(truth, _publish(tmp_path / "l.duckdb", memberships, lineage.clear()))
+    assert (scores["idf1"], scores["idf1_pooled"], scores["coverage"]) == (0.0, 0.0, 0.0)
+    assert scores["birth_recall"] == 0.0
+    assert math.isnan(scores["birth_precision"])
+
+
+def test_what_cannot_be_read_is_said(truth: Path, tmp_path: Path) -> None:
+    """A missing or foreign database, a missing truth, and other days are errors in a sentence."""
+    with pytest.raises(SourceError, match="There is no"):
+        evaluate(truth, tmp_path / "none.duckdb")
+    foreign = tmp_path / "foreign.duckdb"
+    with duckdb.connect(str(foreign)) as con:
+        con.execute("CREATE TABLE other (x INTEGER)")
+    with pytest.raises(SourceError, match="not a published lineage"):
+        evaluate(truth, foreign)
+    text = tmp_path / "text.duckdb"
+    text.write_text("no database")
+    with pytest.raises(SourceError, match="not a published lineage"):
+        evaluate(truth, text)
+    good = _publish(tmp_path / "l.duckdb", *_answer(truth))
+    with pytest.raises(SourceError, match="truth"):
+        evaluate(tmp_path, good)
+    with pytest.raises(NotEnoughDataError):
+        evaluate(truth, good, skip_days=99)
+    empty = _publish(tmp_path / "e.duckdb", *(part.clear() for part in _answer(truth)))
+    with pytest.raises(NotEnoughDataError):
+        evaluate(truth, empty)
+
+
+def test_a_sender_in_two_tracks_is_refused(truth: Path, tmp_path: Path) -> None:
+    """Memberships that name a sender twice on a day cannot be scored."""
+    memberships, lineage = _answer(truth)
+    twice = pl.concat([memberships, memberships.head(1)])
+    with pytest.raises(DanteError, match="more than one membership"):
+        evaluate(truth, _publish(tmp_path / "l.duckdb", twice, lineage))
