@@ -46,10 +46,10 @@ class ModelSettings(_Section):
     """How Word2Vec learns the ports."""
 
     dimensions: int = Field(50, ge=2, le=1000)
-    window: int = Field(5, ge=1, le=100, description="words each side that count as company")
+    window: int = Field(10, ge=1, le=100, description="words each side that count as company")
     epochs: int = Field(20, ge=1, le=1000, description="times the corpus is read at least")
     train_words: int = Field(
-        1_000_000, ge=1, description="words read at least: a small corpus is read more often"
+        2_000_000, ge=1, description="words read at least: a small corpus is read more often"
     )
     negative: int = Field(5, ge=1, le=100)
     min_senders: int = Field(3, ge=1, description="a word fewer senders use gets no vector")
@@ -65,7 +65,7 @@ class ClusterSettings(_Section):
 
     min_senders: int = Field(5, ge=2, description="the fewest senders that make a cluster")
     radius: float = Field(
-        0.1, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
+        0.2, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
     )
     everyday_share: Share = Field(
         0.01, description="a word this share of senders use counts half in a sender's vector"
@@ -75,8 +75,8 @@ class ClusterSettings(_Section):
 class TrackSettings(_Section):
     """When a cluster continues a track."""
 
-    match: Share = Field(0.7, description="behaviour at least this alike may continue a track")
-    fragment: Share = Field(0.85, description="as alike as this, a second cluster joins a track")
+    match: Share = Field(0.75, description="behaviour at least this alike may continue a track")
+    fragment: Share = Field(0.8, description="as alike as this, a second cluster joins a track")
     shared: Share = Field(0.5, description="share of senders in common, of both, that suffices")
     learn: Share = Field(0.3, description="weight of today's behaviour in a track's memory")
     window: int = Field(14, ge=1, description="days of senders an awake track is known by")

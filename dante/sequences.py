@@ -78,32 +78,40 @@ def day_sequences(packets: pl.LazyFrame, *, sentence_words: int) -> DaySequences
     )
 
 
-def write_sequences(sequences: DaySequences, path: Path) -> None:
-    """Write the sequences of a day as one Parquet file, whole or not at all."""
+def write_sequences(sequences: DaySequences, path: Path, *, inputs: str) -> None:
+    """Write the sequences of a day as one Parquet file, whole or not at all.
+
+    Args:
+        sequences: the day's.
+        path: where to.
+        inputs: digest of what they were made from, kept in the file.
+    """
     with write_whole(path) as temporary:
         sequences.senders.write_parquet(
             temporary,
             compression="zstd",
             metadata={
+                "inputs": inputs,
                 "packets": str(sequences.packets),
                 "backscatter_packets": str(sequences.backscatter_packets),
             },
         )
 
 
-def read_sequences(path: Path) -> DaySequences:
-    """The sequences written by `write_sequences`.
+def read_sequences(path: Path) -> tuple[DaySequences, str]:
+    """The sequences written by `write_sequences`, and the digest of what they were made from.
 
     Raises:
         DanteError: the file is missing or damaged.
     """
     try:
         metadata = pl.read_parquet_metadata(path)
-        return DaySequences(
+        sequences = DaySequences(
             pl.read_parquet(path, glob=False, hive_partitioning=False).cast(SENDERS),
             packets=int(metadata["packets"]),
             backscatter_packets=int(metadata["backscatter_packets"]),
         )
+        return sequences, metadata["inputs"]
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DanteError(
             f"the profiles {path.parent.name}/{path.name} cannot be read ({error}); delete the "

@@ -79,8 +79,9 @@ class Home:
         Raises:
             BusyError: another process holds it after `wait`.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.root / f".{name}.lock", timeout=wait)
+        folder = self.root / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{name}.lock", timeout=wait)
         try:
             lock.acquire()
         except Timeout:

@@ -1,16 +1,18 @@
 """The lake: packets and refused rows as Parquet, a file a source and day."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+from dante.contracts import SENSOR_HOURS, count_sensor_hours
 from dante.errors import DanteError, NotEnoughDataError
 from dante.schema import PACKETS, QUARANTINE
 from dante.store.home import Home, write_whole
-from dante.store.manifests import SENSOR_HOURS, Manifest
+from dante.store.manifests import Manifest
 
 __all__ = ["SourceWriter", "remove_source", "scan_day"]
 
@@ -49,11 +51,7 @@ class SourceWriter:
         ).items():
             self.rows[day] = self.rows.get(day, 0) + part.height
             self._write("packets", day, part)
-        self._hours.append(
-            by_day.group_by("day", "sensor", hour=pl.col("ts").dt.hour().cast(pl.UInt8)).agg(
-                packets=pl.len().cast(pl.UInt64)
-            )
-        )
+        self._hours.append(count_sensor_hours(packets))
         for (day,), part in refused.partition_by(
             "day", as_dict=True, maintain_order=True
         ).items():
@@ -107,22 +105,24 @@ def remove_source(home: Home, manifest: Manifest) -> None:
         home.quarantine(refused_day, manifest.digest).unlink(missing_ok=True)
 
 
-def scan_day(home: Home, manifests: list[Manifest], day: date) -> pl.LazyFrame:
+def scan_day(home: Home, manifests: Sequence[Manifest], day: date) -> pl.LazyFrame:
     """All packets of a day, in the order of their sources' digests, then src and ts.
 
     Raises:
         NotEnoughDataError: no source has packets of this day.
         DanteError: a file a manifest names is gone.
     """
-    files = [home.packets(day, manifest.digest) for manifest in manifests if day in manifest.rows]
-    if not files:
+    held = [manifest for manifest in manifests if day in manifest.rows]
+    if not held:
         raise NotEnoughDataError(
             f"there are no packets of {day} in {home.root}; ingest a file that covers it"
         )
-    for file, manifest in zip(files, [m for m in manifests if day in m.rows], strict=True):
-        if not file.is_file():
+    for manifest in held:
+        if not home.packets(day, manifest.digest).is_file():
             raise DanteError(
                 f"packets of {day} from {manifest.source} are missing in the lake; ingest "
                 f"{manifest.source} again with --again"
             )
-    return pl.concat([pl.scan_parquet(file, glob=False) for file in files])
+    return pl.concat(
+        [pl.scan_parquet(home.packets(day, manifest.digest), glob=False) for manifest in held]
+    )

@@ -14,17 +14,11 @@ from typing import Any, Final
 
 import polars as pl
 
+from dante.contracts import SENSOR_HOURS
 from dante.errors import DanteError
 from dante.store.home import Home, write_whole
 
-__all__ = ["Manifest", "days_with_packets", "ingests", "inputs_digest", "read_manifests"]
-
-SENSOR_HOURS: Final[dict[str, pl.DataType]] = {
-    "day": pl.Date(),
-    "sensor": pl.String(),
-    "hour": pl.UInt8(),
-    "packets": pl.UInt64(),
-}
+__all__ = ["Manifest", "days_with_packets", "ingests", "inputs_digest", "read_manifest", "read_manifests"]
 
 INGESTS: Final[dict[str, pl.DataType]] = {
     "day": pl.Date(),
@@ -47,7 +41,7 @@ class Manifest:
         ingested_at: ISO 8601 UTC time of the ingest that made these files.
         rows: packets kept, by day.
         quarantined: rows refused, by day; None for rows whose day could not be read.
-        sensor_hours: frame of `SENSOR_HOURS`: packets kept by day, sensor and hour.
+        sensor_hours: frame of `dante.contracts.SENSOR_HOURS`: packets kept by day, sensor and hour.
     """
 
     digest: str
@@ -96,6 +90,16 @@ def read_manifests(home: Home) -> list[Manifest]:
     if not home.manifests.is_dir():
         return []
     return [_parse(path.name, path.read_bytes()) for path in sorted(home.manifests.glob("*.json"))]
+
+
+def read_manifest(home: Home, digest: str) -> Manifest | None:
+    """The manifest of one source, or None while it does not count.
+
+    Raises:
+        DanteError: it is damaged.
+    """
+    path = home.manifest(digest)
+    return _parse(path.name, path.read_bytes()) if path.is_file() else None
 
 
 def _parse(name: str, body: bytes) -> Manifest:

@@ -94,6 +94,13 @@ class State:
         rows = self.con.execute("SELECT day FROM pipeline.days ORDER BY day").fetchall()
         return [day for (day,) in rows]
 
+    def fingerprint_before(self, day: date) -> str | None:
+        """Fingerprint of the newest committed day before a day, stale or not."""
+        row = self.con.execute(
+            "SELECT fingerprint FROM pipeline.days WHERE day < ? ORDER BY day DESC LIMIT 1", [day]
+        ).fetchone()
+        return None if row is None else row[0]
+
     def commit_day(self, record: DayRecord, run: RunRecord | None = None) -> None:
         """Replace one day by its record, in one transaction; the days after it become stale."""
         with self.transaction():
@@ -125,6 +132,14 @@ class State:
         """Replace the rows of `ingests`."""
         with self.transaction():
             self._replace_ingests(ingests)
+
+    def forget_day(self, day: date) -> None:
+        """Take back one day alone; the days after it become stale."""
+        with self.transaction():
+            for table in (*DAY_TABLES, "pipeline.days"):
+                self.con.execute(f"DELETE FROM {table} WHERE day = ?", [day])
+            self.con.execute("UPDATE pipeline.days SET stale = true WHERE day > ?", [day])
+            self._forget_unused_models()
 
     def rewind(self, day: date) -> list[date]:
         """Take back this day and all after it, in one transaction; the days taken back."""

@@ -1,0 +1,31 @@
+"""How long work tells whoever waits for it how far it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Notify", "Step", "silent"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work done.
+
+    Attributes:
+        what: `ingest` (files), `prepare` or `track` (days).
+        done, total: units done of this kind, and in all.
+        packets: packets in this unit.
+        note: what it was and, if it is worth saying, what came of it.
+    """
+
+    what: str
+    done: int
+    total: int
+    packets: int
+    note: str
+
+
+Notify = Callable[[Step], None]
+
+
+def silent(step: Step) -> None:
+    """Tell nobody."""

@@ -1,0 +1,271 @@
+"""The stages of a day, as plain functions of (context, day).
+
+Each stage leaves a file that the next one reads, so that any of them may run in another process
+or be run again; only `track` touches the state, in one transaction.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+import polars as pl
+
+from dante.clustering import cluster_day
+from dante.contracts import (
+    CheckResult,
+    broken,
+    history,
+    judge_day,
+    profile_packets,
+)
+from dante.embedding import PortModel, load_model, save_model, train_model
+from dante.errors import ContractBrokenError, DanteError
+from dante.labels.scanners import load_benign
+from dante.pipeline.context import Context
+from dante.pipeline.schedule import Training, model_for, training_days
+from dante.sequences import DaySequences, day_sequences, read_sequences, write_sequences
+from dante.store.home import write_whole
+from dante.store.lake import scan_day
+from dante.store.manifests import ingests
+from dante.store.publish import publish
+from dante.store.state import DayRecord, RunRecord, open_state
+from dante.tracking import DayTracks, Memory, load_memory, track_day
+
+__all__ = [
+    "PREPARE",
+    "STAGES",
+    "check",
+    "cluster",
+    "model",
+    "plan_training",
+    "publish_lineage",
+    "quality_rows",
+    "sequences",
+    "track",
+]
+
+QUALITY: Final[dict[str, pl.DataType]] = {
+    "day": pl.Date(),
+    "contract": pl.String(),
+    "check": pl.String(),
+    "passed": pl.Boolean(),
+    "observed": pl.String(),
+    "severity": pl.String(),
+}
+
+
+def check(context: Context, day: date) -> list[CheckResult]:
+    """Judge a day against its contract and leave the results for the commit.
+
+    Raises:
+        NotEnoughDataError: the day has no packets.
+        ContractBrokenError: a check of severity error failed.
+    """
+    context.require(day)
+    contract = context.contract
+    profile = profile_packets(scan_day(context.home, context.manifests, day), day)
+    past = history(context.sensor_hours, day, contract.history_days)
+    results = judge_day(contract, profile, past)
+    with write_whole(context.home.quality(day)) as path:
+        path.write_text(
+            json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8"
+        )
+    failed = broken(results)
+    if failed:
+        reasons = "; ".join(f"{result.check}: {result.observed}" for result in failed)
+        raise ContractBrokenError(
+            f"{day} breaks its contract {contract.label} ({reasons}); ingest the missing data "
+            "or correct the source"
+        )
+    return results
+
+
+def quality_rows(context: Context, day: date) -> pl.DataFrame | None:
+    """The results `check` left for a day as rows of `quality`, or None if it left none."""
+    path = context.home.quality(day)
+    if not path.is_file():
+        return None
+    results = json.loads(path.read_text(encoding="utf-8"))
+    return pl.DataFrame([{"day": day, **result} for result in results], schema=QUALITY)
+
+
+def sequences(context: Context, day: date) -> int:
+    """Turn a day's packets into its profiles file; how many senders it has.
+
+    Raises:
+        NotEnoughDataError: the day has no packets.
+    """
+    context.require(day)
+    made = day_sequences(
+        scan_day(context.home, context.manifests, day),
+        sentence_words=context.settings.model.sentence_words,
+    )
+    write_sequences(made, context.home.profiles(day), inputs=_profile_inputs(context, day))
+    return made.senders.height
+
+
+def _profile_inputs(context: Context, day: date) -> str:
+    return f"{context.inputs(day)}-{context.settings.model.sentence_words}"
+
+
+def _read_profiles(context: Context, day: date) -> DaySequences:
+    """A day's profiles, made (again) if they are not of what the lake has now."""
+    path = context.home.profiles(day)
+    if path.is_file():
+        made, inputs = read_sequences(path)
+        if inputs == _profile_inputs(context, day):
+            return made
+    sequences(context, day)
+    return read_sequences(path)[0]
+
+
+def plan_training(context: Context, day: date) -> Training:
+    """The model a day is to be judged with, whether it is there or not.
+
+    Raises:
+        NotEnoughDataError: there is nothing to learn from.
+    """
+    settings = context.settings.model
+    window = training_days(context.days, day, settings)
+    return model_for(window, context.window_digest(window), settings)
+
+
+def model(context: Context, day: date) -> str:
+    """See to it that the model a day is judged with is there; its id.
+
+    Raises:
+        NotEnoughDataError: there is nothing to learn from.
+    """
+    plan = plan_training(context, day)
+    folder = context.home.models / plan.model_id
+    if not folder.is_dir():
+        trained = train_model(
+            ((past, senders) for past, senders in _windowed(context, plan)),
+            context.settings.model,
+            model_id=plan.model_id,
+            inputs=context.window_digest(plan.days),
+        )
+        save_model(trained, folder)
+    return plan.model_id
+
+
+def _windowed(context: Context, plan: Training) -> Iterator[tuple[date, pl.DataFrame]]:
+    for day in plan.days:
+        yield day, _read_profiles(context, day).senders
+
+
+def _model_of(context: Context, day: date) -> PortModel:
+    return load_model(context.home.models / plan_training(context, day).model_id)
+
+
+def cluster(context: Context, day: date) -> int:
+    """Cluster a day's senders and leave them for tracking; how many clusters there are."""
+    found = cluster_day(
+        _read_profiles(context, day).senders, _model_of(context, day), context.settings.cluster
+    )
+    with write_whole(context.home.clusters(day)) as path:
+        found.members.write_parquet(path, compression="zstd")
+    return int(found.members["cluster_id"].n_unique() - found.members["cluster_id"].has_nulls())
+
+
+def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecord:
+    """Follow the tracks through a day and commit all of it, in one transaction.
+
+    Raises:
+        BusyError: another process holds the state.
+        DanteError: the day was not clustered before.
+    """
+    path = context.home.clusters(day)
+    if not path.is_file():
+        raise DanteError(f"{day} is not clustered yet; run the whole day with `dante run {day}`")
+    members = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    made = _read_profiles(context, day)
+    ports = _model_of(context, day)
+    settings = context.settings
+    benign = load_benign(settings.threat.benign, context.home.root)
+    with open_state(context.home, wait=_WAIT) as state:
+        memory = load_memory(state, day, window=settings.track.window)
+        found = track_day(day, made.senders, members, ports, memory, settings, benign)
+        record = _record(context, day, made, ports, found, memory, state.fingerprint_before(day))
+        state.commit_day(record, run)
+    return record
+
+
+# A commit waits this many seconds for a publication or another short holder of the state.
+_WAIT = 60.0
+
+
+def _record(
+    context: Context,
+    day: date,
+    made: DaySequences,
+    ports: PortModel,
+    found: DayTracks,
+    memory: Memory,
+    before: str | None,
+) -> DayRecord:
+    quality = quality_rows(context, day)
+    card = ports.card
+    members = found.memberships
+    daily = {
+        "day": day,
+        "packets": made.packets,
+        "backscatter_packets": made.backscatter_packets,
+        "senders": members.height,
+        "clusters": members["cluster_id"].drop_nulls().n_unique(),
+        "noise_senders": members["track_id"].null_count(),
+        "tracks_active": found.track_days.height,
+        "births": int((found.lineage["event"] == "birth").sum()),
+        "model_id": card.model_id,
+    }
+    return DayRecord(
+        day=day,
+        fingerprint=context.fingerprint(day, before),
+        tables=MappingProxyType(
+            {
+                "pipeline.track_states": found.states,
+                "memberships": members,
+                "lineage": found.lineage,
+                "track_days": found.track_days,
+                "threats": found.threats,
+                "daily": pl.DataFrame([daily], schema_overrides={"day": pl.Date}),
+                "quality": quality if quality is not None else pl.DataFrame(schema=QUALITY),
+            }
+        ),
+        models=pl.DataFrame(
+            [
+                {
+                    "model_id": card.model_id,
+                    "trained_on": card.window_end,
+                    "window_start": card.window_start,
+                    "window_end": card.window_end,
+                    "words": card.words,
+                    "dimensions": card.dimensions,
+                }
+            ]
+        ),
+        ingests=ingests(context.manifests),
+    )
+
+
+def publish_lineage(context: Context, day: date) -> None:
+    """Publish the state as it is now; the day is only for the stages' common shape."""
+    publish(context.home, wait=_WAIT)
+
+
+Stage = Callable[[Context, date], object]
+
+PREPARE: Final[tuple[tuple[str, Stage], ...]] = (("check", check), ("sequences", sequences))
+"""Stages that need nothing of the days before but what was ingested: days may go in parallel."""
+
+STAGES: Final[tuple[tuple[str, Stage], ...]] = (
+    *PREPARE,
+    ("model", model),
+    ("cluster", cluster),
+    ("track", track),
+    ("publish", publish_lineage),
+)
+"""All stages of a day after ingest, in order."""

@@ -1,0 +1,40 @@
+"""Reading back from the state what the tracker knew before a day."""
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from dante.store.state import State
+from dante.tracking.track import MEMBERS, Memory, Track
+
+__all__ = ["load_memory"]
+
+_TRACKS = """
+    SELECT * FROM pipeline.track_states WHERE day < ?
+    QUALIFY row_number() OVER (PARTITION BY track_id ORDER BY day DESC) = 1
+    ORDER BY track_id
+"""
+_MEMBERS = """
+    SELECT address AS src, track_id, max(day) AS last_day
+    FROM memberships WHERE day >= ? AND day < ? AND track_id IS NOT NULL
+    GROUP BY ALL ORDER BY src, track_id
+"""
+
+
+def load_memory(state: State, day: date, *, window: int) -> Memory:
+    """All the tracker knew at the end of the last committed day before `day`.
+
+    Args:
+        state: the state.
+        day: nothing of it or later is read.
+        window: days of senders an awake track is known by.
+    """
+    rows = state.frame(_TRACKS, [day]).iter_rows(named=True)
+    tracks = tuple(Track.from_row(row) for row in rows)
+    awake = [track.track_id for track in tracks if track.state == "active"]
+    members = state.frame(_MEMBERS, [day - timedelta(days=window), day])
+    return Memory(
+        tracks=tracks,
+        members=members.filter(pl.col("track_id").is_in(awake)).cast(MEMBERS),
+        days=sum(known < day for known in state.committed_days()),
+    )
