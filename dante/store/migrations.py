@@ -29,6 +29,7 @@ def _first_tables(con: duckdb.DuckDBPyConnection) -> None:
             days_active INTEGER NOT NULL, packets BIGINT NOT NULL, peak_senders BIGINT NOT NULL,
             words UINTEGER[] NOT NULL, weights DOUBLE[] NOT NULL, senders UBIGINT[] NOT NULL,
             news_day DATE NOT NULL, news_away INTEGER, raised BIGINT NOT NULL,
+            stability DOUBLE NOT NULL,
             PRIMARY KEY (track_id, day));
 
         CREATE TABLE memberships (

@@ -14,6 +14,9 @@ __all__ = ["Matches", "Overlap", "match_clusters", "sender_overlap"]
 
 # Of two equally good tracks the one awake is continued.
 _ASLEEP = 0.95
+# A track that keeps its senders and meets none of them again must be that much more alike, as a
+# share of what is left between the threshold and identity.
+_STRANGER = 0.6
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ def match_clusters(
     """Choose the track each cluster continues.
 
     A pair may match by behaviour alone or by senders alone, for campaigns return on new
-    addresses and keep addresses while changing ports. First every track gets at most one cluster
+    addresses and keep addresses while changing ports. But a track awake that is known to keep
+    its senders does not change all of them and its ports in one day. First every track gets at most one cluster
     so that the sum of scores is largest; then clusters left over join a track they can hardly be
     told from.
 
@@ -127,7 +131,10 @@ def match_clusters(
         [{"active": 1.0, "asleep": _ASLEEP, "ended": 0.0}[track.state] for track in tracks]
     )
     score = (1 - (1 - alike) * (1 - overlap.mutual)) * wakeful[None, :]
-    allowed = ((alike >= settings.match) | moved) & (wakeful > 0)[None, :]
+    steady = np.array([t.stability if t.state == "active" else 0.0 for t in tracks])
+    lost = np.maximum(steady[None, :] - overlap.of_track, 0)
+    needed = settings.match + (1 - settings.match) * _STRANGER * lost
+    allowed = ((alike >= needed) | moved) & (wakeful > 0)[None, :]
     track = np.full(len(alike), -1, dtype=np.int64)
     if allowed.any():
         rows, columns = linear_sum_assignment(np.where(allowed, score, 0), maximize=True)

@@ -103,7 +103,7 @@ def track_day(
             continue
         best = int(rows[np.argmax(today.matches.score[rows, column])])
         track_of.update(dict.fromkeys(rows.tolist(), track.track_id))
-        changed[column] = _continue(track, today, rows, settings)
+        changed[column] = _continue(track, column, today, rows, settings)
         event: Event = "recur" if track.state == "asleep" else "continue"
         shared = int(today.overlap.shared[rows, column].sum())
         events.append(_event(day, track, event, None, today.alike[best, column], shared))
@@ -204,9 +204,10 @@ def _pooled(today: _Day, rows: Sequence[int] | NDArray[np.intp]) -> Behaviour:
 
 
 def _continue(
-    track: Track, today: _Day, rows: NDArray[np.intp], settings: Settings
+    track: Track, column: int, today: _Day, rows: NDArray[np.intp], settings: Settings
 ) -> Track:
     returned = track.state == "asleep"
+    kept = float(today.overlap.of_track[rows, column].sum())
     behaviour = learn(
         Behaviour(track.words, track.weights), _pooled(today, rows), settings.track.learn
     )
@@ -223,6 +224,7 @@ def _continue(
         news_day=today.day if returned else track.news_day,
         news_away=(today.day - track.last_day).days if returned else track.news_away,
         raised=0 if returned else track.raised,
+        stability=(1 - settings.track.learn) * track.stability + settings.track.learn * kept,
     )
 
 
@@ -246,6 +248,7 @@ def _birth(
         news_day=today.day,
         news_away=None,
         raised=0,
+        stability=0.0,
     )
 
 

@@ -30,6 +30,7 @@ TRACK_STATES: Final[dict[str, pl.DataType]] = {
     "news_day": pl.Date(),
     "news_away": pl.Int32(),
     "raised": pl.Int64(),
+    "stability": pl.Float64(),
 }
 
 MEMBERS: Final[dict[str, pl.DataType]] = {
@@ -58,6 +59,8 @@ class Track:
         news_day: day of its birth or newest return.
         news_away: days it was away before that return; None for a birth.
         raised: its senders when it was last called a threat since `news_day`, 0 if it was not.
+        stability: the share of its senders that it has again on its next day, 0..1, newer days
+            counting more.
     """
 
     track_id: int
@@ -74,6 +77,7 @@ class Track:
     news_day: date
     news_away: int | None
     raised: int
+    stability: float
 
     def row(self, day: date) -> dict[str, object]:
         """The track as a row of `pipeline.track_states`."""
@@ -93,6 +97,7 @@ class Track:
             "news_day": self.news_day,
             "news_away": self.news_away,
             "raised": self.raised,
+            "stability": self.stability,
         }
 
     @classmethod
