@@ -31,6 +31,7 @@ __all__ = [
     "TrackSettings",
     "default_home",
     "load_settings",
+    "settings_template",
 ]
 
 SETTINGS_FILE = "dante.toml"
@@ -90,6 +91,9 @@ class ThreatSettings(_Section):
 
     min_senders: int = Field(8, ge=1)
     min_score: Share = Field(0.5)
+    history_days: int = Field(
+        3, ge=1, description="in the first so many days everything is new and nothing a threat"
+    )
     news_days: int = Field(
         7, ge=0, description="days after its birth or return that a track may become a threat"
     )
@@ -169,3 +173,29 @@ def load_settings(home: Path | str | None = None) -> Settings:
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{folder / SETTINGS_FILE} is not valid TOML: {error}") from None
+
+
+_TEMPLATE = """\
+# Settings of this home. Every line that starts with '#' shows a default; remove the '#' to
+# change it. Any of them may also be set as a variable: DANTE_CLUSTER__RADIUS=0.3
+
+# What the daily flow and `dante backfill` take in; a block for each place.
+# [[sources]]
+# path = "captures/*.csv.gz"     # a file, folder or glob; relative to this folder
+# mapping = "mapping.toml"       # what a CSV's columns are
+# sensor = "edge-1"              # sensor name where the files have none
+"""
+
+
+def settings_template() -> str:
+    """The text of a `dante.toml` that explains every setting and changes none."""
+    parts = [_TEMPLATE]
+    for name in ("model", "cluster", "track", "threat"):
+        section = Settings.model_fields[name].annotation
+        assert isinstance(section, type) and issubclass(section, _Section)
+        parts.append(f"\n# [{name}]")
+        for key, field in section.model_fields.items():
+            value = json.dumps(field.get_default(call_default_factory=True))
+            said = f"   # {field.description}" if field.description else ""
+            parts.append(f"# {key} = {value}{said}")
+    return "\n".join(parts) + "\n"

@@ -72,10 +72,14 @@ def day_sequences(packets: pl.LazyFrame, *, sentence_words: int) -> DaySequences
     )
     senders = counted.join(sentences, on="src", how="left", maintain_order="left")
     return DaySequences(
-        senders.select(*SENDERS).cast(SENDERS),
+        _typed(senders),
         packets=narrow.height,
         backscatter_packets=narrow.height - intent.height,
     )
+
+
+def _typed(senders: pl.DataFrame) -> pl.DataFrame:
+    return senders.select(pl.col(name).cast(dtype) for name, dtype in SENDERS.items())
 
 
 def write_sequences(sequences: DaySequences, path: Path, *, inputs: str) -> None:
@@ -107,7 +111,7 @@ def read_sequences(path: Path) -> tuple[DaySequences, str]:
     try:
         metadata = pl.read_parquet_metadata(path)
         sequences = DaySequences(
-            pl.read_parquet(path, glob=False, hive_partitioning=False).cast(SENDERS),
+            _typed(pl.read_parquet(path, glob=False, hive_partitioning=False)),
             packets=int(metadata["packets"]),
             backscatter_packets=int(metadata["backscatter_packets"]),
         )

@@ -35,9 +35,7 @@ class DayClusters:
     profiles: int
 
 
-def cluster_day(
-    senders: pl.DataFrame, model: PortModel, settings: ClusterSettings
-) -> DayClusters:
+def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettings) -> DayClusters:
     """Cluster a day's senders.
 
     Args:
@@ -74,4 +72,7 @@ def cluster_day(
         .with_columns(pl.col("strength").fill_null(0.0).round(6))
         .sort("src")
     )
-    return DayClusters(members.select(*CLUSTERED).cast(CLUSTERED), len(profiles.senders))
+    return DayClusters(
+        members.select(pl.col(name).cast(dtype) for name, dtype in CLUSTERED.items()),
+        len(profiles.senders),
+    )

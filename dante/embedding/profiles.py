@@ -50,9 +50,7 @@ def day_profiles(senders: pl.DataFrame, *, min_senders: int) -> Profiles:
         min_senders: words that fewer senders use are left out; a sender left without words has
             no profile.
     """
-    used = senders.select("src", "words", "counts").explode(
-        "words", "counts", empty_as_null=False
-    )
+    used = senders.select("src", "words", "counts").explode("words", "counts", empty_as_null=False)
     matter = (
         used.group_by("words").agg(n=pl.len()).filter(pl.col("n") >= min_senders)["words"].sort()
     )

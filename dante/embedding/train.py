@@ -99,9 +99,7 @@ def _centred(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 
 
-def _word2vec(
-    corpus: Path, tokens: int, settings: ModelSettings
-) -> dict[int, NDArray[np.float32]]:
+def _word2vec(corpus: Path, tokens: int, settings: ModelSettings) -> dict[int, NDArray[np.float32]]:
     """Vectors of the words that enough sentences use."""
     from gensim.models import Word2Vec
 

@@ -1,5 +1,6 @@
 """The stages of a day, named once, and the ways to go through them: ingest, run, backfill."""
 
+from dante.pipeline import stages
 from dante.pipeline.backfill import Plan, backfill, plan_backfill
 from dante.pipeline.context import Context, open_context
 from dante.pipeline.ingest import Ingested, ingest_declared, ingest_file, ingest_files
@@ -23,4 +24,5 @@ __all__ = [
     "plan_backfill",
     "rewind",
     "run_day",
+    "stages",
 ]

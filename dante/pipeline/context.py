@@ -11,11 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from dante.config import Settings, load_settings
-from dante.contracts import Contract, load_contract
+from dante.contracts import SENSOR_HOURS, Contract, load_contract
 from dante.errors import NotEnoughDataError
 from dante.store.home import Home
 from dante.store.manifests import (
-    SENSOR_HOURS,
     Manifest,
     days_with_packets,
     inputs_digest,

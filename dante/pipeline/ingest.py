@@ -161,9 +161,7 @@ def _ingest_one(work: _Work) -> Ingested:
     return ingest_file(home, path, reading, contract, again=again)
 
 
-def ingest_declared(
-    context: Context, *, jobs: int = 1, notify: Notify = silent
-) -> list[Ingested]:
+def ingest_declared(context: Context, *, jobs: int = 1, notify: Notify = silent) -> list[Ingested]:
     """Ingest what is new in the sources that `dante.toml` declares.
 
     A file whose size and time of change are as they were when it was last ingested is not read.

@@ -1,9 +1,11 @@
 """How long work tells whoever waits for it how far it is."""
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 
-__all__ = ["Notify", "Step", "silent"]
+__all__ = ["LISTENER", "Notify", "Step", "silent"]
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,7 @@ Notify = Callable[[Step], None]
 
 def silent(step: Step) -> None:
     """Tell nobody."""
+
+
+LISTENER: Final[ContextVar[Notify]] = ContextVar("dante_listener", default=silent)
+"""Who is told when work goes through a flow, whose parameters can carry no function."""

@@ -34,9 +34,7 @@ class Clock:
 
 
 @contextmanager
-def recorded(
-    context: Context, day: date, flow: str, *, keep: bool = False
-) -> Iterator[Clock]:
+def recorded(context: Context, day: date, flow: str, *, keep: bool = False) -> Iterator[Clock]:
     """Keep the error of a failed day in `runs`, and what its check found in `quality`.
 
     Args:

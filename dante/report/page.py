@@ -9,11 +9,11 @@ import duckdb
 import polars as pl
 
 from dante import __version__
-from dante.errors import NotEnoughDataError
+from dante.errors import DanteError, NotEnoughDataError, UsageError
 from dante.report import queries, words
 from dante.report.charts import HEIGHT, WIDE, Chart, Series, chart
 from dante.report.queries import Span
-from dante.report.timeline import LANE, choose, timeline
+from dante.report.timeline import LANE, RECENT, choose, timeline
 from dante.store.home import Home, write_whole
 from dante.store.publish import read_lineage
 
@@ -29,8 +29,15 @@ _STOPPED: Final = 20
 _DAYS: Final = 400
 """How much of each list the page shows; it says how much it leaves out, and where that is."""
 
-_RECENT: Final = 7
-"""Days, up to the last, whose threats the headline counts apart."""
+_HAPPENED: Final = (
+    ("birth", "track was born", "tracks were born"),
+    ("recur", "came back", "came back"),
+    ("split", "split off from another", "split off from others"),
+    ("merge", "merged into another", "merged into others"),
+    ("sleep", "fell asleep", "fell asleep"),
+    ("end", "ended", "ended"),
+)
+"""Events of a day in words, after their number."""
 
 
 def write_report(
@@ -48,17 +55,24 @@ def write_report(
 
     Raises:
         NotEnoughDataError: nothing is published, or no day by `last`.
-        UsageError: `days` is less than 1.
-        DanteError: the published database cannot be opened.
+        UsageError: `days` is less than 1, or `out` is a folder.
+        DanteError: the published database cannot be opened, or the file not written.
     """
+    if out.is_dir():
+        raise UsageError(f"{out} is a folder; name the HTML file to write")
     if not home.lineage.is_file():
         raise NotEnoughDataError(
             f"nothing is published in {home.root} yet; ingest packets and run `dante backfill`"
         )
     with closing(read_lineage(home)) as con:
         page = render(con, last=last, days=days)
-    with write_whole(out) as path:
-        path.write_text(page, encoding="utf-8", newline="\n")
+    try:
+        with write_whole(out) as path:
+            path.write_text(page, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise DanteError(
+            f"{out} cannot be written ({error.strerror}); name a file in a folder you may write to"
+        ) from None
 
 
 def render(
@@ -136,13 +150,13 @@ def _activity(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
     days = queries.track_days(con, span, chosen["track_id"].to_list())
     today = queries.activities(con, span.last)
     happened = events.filter(pl.col("day") == span.last)["event"]
-    recent = threats.filter(pl.col("day") > span.last - timedelta(days=_RECENT))
+    recent = threats.filter(pl.col("day") > span.last - timedelta(days=RECENT))
     return {
         "tracks": tracks.height,
         "tracks_active": int((tracks["state"] == "active").sum()),
         "threats": threats.height,
         "threats_recent": recent.height,
-        "recent_days": _RECENT,
+        "recent_days": RECENT,
         "threat_rows": threats.head(_THREATS).to_dicts(),
         "threats_open": _THREATS_OPEN,
         "threats_left_out": max(0, threats.height - _THREATS),
@@ -151,10 +165,11 @@ def _activity(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
         ),
         "activities": today.head(_ACTIVITIES).to_dicts(),
         "activities_left_out": max(0, today.height - _ACTIVITIES),
-        "happened": {
-            event: int((happened == event).sum())
-            for event in ("birth", "recur", "split", "merge", "sleep", "end")
-        },
+        "happened": [
+            words.counted(number, one, many)
+            for event, one, many in _HAPPENED
+            if (number := int((happened == event).sum()))
+        ],
     }
 
 

@@ -1,9 +1,9 @@
 """The tracks of a span as lanes: when each was at work, with how many senders, and its events."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Final
 
 import polars as pl
@@ -11,12 +11,14 @@ import polars as pl
 from dante.report.axis import Columns, Tick, date_ticks
 from dante.report.words import counted, day_text
 
-__all__ = ["LANE", "Lane", "Link", "Mark", "Timeline", "choose", "timeline"]
+__all__ = ["LANE", "RECENT", "Lane", "Link", "Mark", "Timeline", "choose", "timeline"]
 
 LANE: Final = 20
 """Height of a lane in pixels; paths are in half pixels, so that thickness has whole steps."""
 
-_MIDDLE: Final = LANE
+RECENT: Final = 7
+"""Days for which a track called a threat stands out, the day it was called one included."""
+
 _THINNEST: Final = 3
 _THICKEST: Final = 16
 
@@ -27,20 +29,22 @@ class Lane:
 
     Attributes:
         track_id, name: the track.
-        threat: it was called one in the span.
+        recent: it was called a threat in the last days of the span.
         y: middle of the lane, in pixels from the top.
         life: percentages from the left: its first and its last day in the span.
         path: a shape for each run of days, in columns and half pixels from the top of the lanes.
+        hot_path: the same of the days after it was called a threat.
         peak: most senders on one day.
         title: all of it in words.
     """
 
     track_id: int
     name: str
-    threat: bool
+    recent: bool
     y: int
     life: tuple[str, str]
     path: str
+    hot_path: str
     peak: int
     title: str
 
@@ -80,6 +84,7 @@ class Timeline:
     marks: list[Mark]
     links: list[Link]
     left_out: int
+    recent_days: int = RECENT
 
     @property
     def height(self) -> int:
@@ -126,7 +131,13 @@ def timeline(
         column = columns.column(day)
         lane = active[track_id]
         lane[column] = max(lane.get(column, 0), senders)
-    lanes = [_lane(row, n, active[row["track_id"]], columns, most) for n, row in enumerate(rows)]
+    called: dict[int, list[date]] = {row["track_id"]: [] for row in rows}
+    for day, track_id in threats.select("day", "track_id").iter_rows():
+        called.get(track_id, []).append(day)
+    lanes = [
+        _lane(row, n, active[row["track_id"]], called[row["track_id"]], columns, span[1], most)
+        for n, row in enumerate(rows)
+    ]
     by_id = {lane.track_id: lane for lane in lanes}
     marks = [
         Mark(event["event"], columns.middle(event["day"]), lane.y, _event_title(event, lane))
@@ -147,9 +158,18 @@ def timeline(
 
 
 def _lane(
-    row: Mapping[str, Any], number: int, active: Mapping[int, int], columns: Columns, most: int
+    row: Mapping[str, Any],
+    number: int,
+    active: Mapping[int, int],
+    called: Sequence[date],
+    columns: Columns,
+    last: date,
+    most: int,
 ) -> Lane:
-    top = number * 2 * LANE
+    middle = number * 2 * LANE + LANE
+    hot = {
+        columns.column(min(last, day + timedelta(days=n))) for day in called for n in range(RECENT)
+    }
     title = (
         f"{row['name']}: {counted(row['days_active'], 'day')} at work from "
         f"{day_text(row['first_day'])} to {day_text(row['last_day'])}, up to "
@@ -158,10 +178,11 @@ def _lane(
     return Lane(
         track_id=row["track_id"],
         name=row["name"],
-        threat=row["score"] is not None,
+        recent=any((last - day).days < RECENT for day in called),
         y=number * LANE + LANE // 2,
         life=(columns.middle(row["first_day"]), columns.middle(row["last_day"])),
-        path=_shapes(active, top + _MIDDLE, most),
+        path=_shapes(active, middle, most),
+        hot_path=_shapes({at: n for at, n in active.items() if at in hot}, middle, most),
         peak=row["peak_senders"],
         title=title,
     )

@@ -32,11 +32,10 @@ _LONGEST: Final = 600
 
 
 def clean(text: str) -> str:
-    """Text from outside as one line: no control or direction characters, at most 600 long."""
+    """Text without control, line and direction characters, at most 600 long."""
     kept = "".join(
         " " if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") else c for c in text
     )
-    kept = " ".join(kept.split())
     return kept if len(kept) <= _LONGEST else kept[: _LONGEST - 1] + "…"
 
 

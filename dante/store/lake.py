@@ -52,9 +52,7 @@ class SourceWriter:
             self.rows[day] = self.rows.get(day, 0) + part.height
             self._write("packets", day, part)
         self._hours.append(count_sensor_hours(packets))
-        for (day,), part in refused.partition_by(
-            "day", as_dict=True, maintain_order=True
-        ).items():
+        for (day,), part in refused.partition_by("day", as_dict=True, maintain_order=True).items():
             self.quarantined[day] = self.quarantined.get(day, 0) + part.height
             self._write("quarantine", day, part)
         self._batches += 1
@@ -73,9 +71,9 @@ class SourceWriter:
                 part.select(*PACKETS).write_parquet(
                     path, compression="zstd", row_group_size=ROW_GROUP, statistics=True
                 )
-        for day in sorted(self.quarantined, key=lambda day: day or date.min):
-            part = self._read("quarantine", day)
-            with write_whole(self.home.quarantine(day, self.digest)) as path:
+        for refused_day in sorted(self.quarantined, key=lambda day: day or date.min):
+            part = self._read("quarantine", refused_day)
+            with write_whole(self.home.quarantine(refused_day, self.digest)) as path:
                 part.select(*QUARANTINE).write_parquet(path, compression="zstd")
         hours = pl.concat(self._hours) if self._hours else pl.DataFrame(schema=SENSOR_HOURS)
         manifest = Manifest(

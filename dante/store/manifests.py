@@ -18,7 +18,14 @@ from dante.contracts import SENSOR_HOURS
 from dante.errors import DanteError
 from dante.store.home import Home, write_whole
 
-__all__ = ["Manifest", "days_with_packets", "ingests", "inputs_digest", "read_manifest", "read_manifests"]
+__all__ = [
+    "Manifest",
+    "days_with_packets",
+    "ingests",
+    "inputs_digest",
+    "read_manifest",
+    "read_manifests",
+]
 
 INGESTS: Final[dict[str, pl.DataType]] = {
     "day": pl.Date(),
@@ -63,9 +70,7 @@ class Manifest:
             "rows": {day.isoformat(): n for day, n in sorted(self.rows.items())},
             "quarantined": [
                 [None if day is None else day.isoformat(), n]
-                for day, n in sorted(
-                    self.quarantined.items(), key=lambda item: item[0] or date.min
-                )
+                for day, n in sorted(self.quarantined.items(), key=lambda item: item[0] or date.min)
             ],
             "sensor_hours": [
                 [day.isoformat(), sensor, hour, packets]
@@ -167,6 +172,10 @@ def ingests(manifests: Iterable[Manifest]) -> pl.DataFrame:
     schema = {**INGESTS, "ingested_at": pl.String()}
     return (
         pl.DataFrame(rows, schema=schema, orient="row")
-        .with_columns(pl.col("ingested_at").str.to_datetime(time_unit="us", time_zone="UTC").dt.replace_time_zone(None))
+        .with_columns(
+            pl.col("ingested_at")
+            .str.to_datetime(time_unit="us", time_zone="UTC")
+            .dt.replace_time_zone(None)
+        )
         .sort("day", "digest", nulls_last=True)
     )

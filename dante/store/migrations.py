@@ -92,7 +92,10 @@ def apply_migrations(con: duckdb.DuckDBPyConnection) -> list[str]:
                 "(name VARCHAR PRIMARY KEY, applied_at TIMESTAMP NOT NULL)"
             )
             migration(con)
-            con.execute("INSERT INTO migrations VALUES (?, ?)", [name, datetime.now(UTC).replace(tzinfo=None)])
+            con.execute(
+                "INSERT INTO migrations VALUES (?, ?)",
+                [name, datetime.now(UTC).replace(tzinfo=None)],
+            )
             con.execute("COMMIT")
         except BaseException:
             con.execute("ROLLBACK")

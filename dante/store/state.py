@@ -80,7 +80,8 @@ class State:
 
     def frame(self, sql: str, parameters: list[object] | None = None) -> pl.DataFrame:
         """The rows of a query as a frame."""
-        return self.con.sql(sql, params=parameters).pl()
+        rows: pl.DataFrame = self.con.sql(sql, params=parameters).pl()
+        return rows
 
     def fingerprints(self) -> Mapping[date, str]:
         """Fingerprint of every committed day that is not marked stale, in order of days."""

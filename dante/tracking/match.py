@@ -113,9 +113,9 @@ def match_clusters(
 
     A pair may match by behaviour alone or by senders alone, for campaigns return on new
     addresses and keep addresses while changing ports. But a track awake that is known to keep
-    its senders does not change all of them and its ports in one day. First every track gets at most one cluster
-    so that the sum of scores is largest; then clusters left over join a track they can hardly be
-    told from.
+    its senders does not change all of them and its ports in one day. First every track gets at
+    most one cluster so that the sum of scores is largest; then clusters left over join a track
+    they can hardly be told from.
 
     Args:
         alike: (clusters, tracks) similarity of behaviour.

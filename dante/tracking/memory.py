@@ -35,6 +35,8 @@ def load_memory(state: State, day: date, *, window: int) -> Memory:
     members = state.frame(_MEMBERS, [day - timedelta(days=window), day])
     return Memory(
         tracks=tracks,
-        members=members.filter(pl.col("track_id").is_in(awake)).cast(MEMBERS),
+        members=members.filter(pl.col("track_id").is_in(awake)).select(
+            pl.col(name).cast(dtype) for name, dtype in MEMBERS.items()
+        ),
         days=sum(known < day for known in state.committed_days()),
     )

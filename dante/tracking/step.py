@@ -139,10 +139,9 @@ def track_day(
         if track_of
         else pl.lit(None, dtype=pl.Int32)
     )
-    news = [track for track in [*changed.values(), *born] if _is_news(track, day, settings)]
-    threats = (
-        _threats(news, today, clustered, model, memory, settings, benign) if memory.days else []
-    )
+    began = min((track.first_day for track in tracks), default=day)
+    news = [track for track in [*changed.values(), *born] if _is_news(track, day, began, settings)]
+    threats = _threats(news, today, clustered, model, memory, settings, benign)
     raised = {threat["track_id"]: threat["senders"] for threat in threats}
     states = [
         replace(track, raised=raised.get(track.track_id, track.raised)).row(day)
@@ -169,7 +168,9 @@ def _compare(
 ) -> _Day:
     clustered = members.filter(pl.col("cluster_id").is_not_null())
     totals = (
-        clustered.group_by("cluster_id").agg(n=pl.len(), p=pl.col("packets").sum()).sort("cluster_id")
+        clustered.group_by("cluster_id")
+        .agg(n=pl.len(), p=pl.col("packets").sum())
+        .sort("cluster_id")
     )
     sizes = totals["n"].to_numpy().astype(np.int64)
     behaviours = cluster_behaviours(senders, members)
@@ -228,9 +229,7 @@ def _continue(
     )
 
 
-def _birth(
-    track_id: int, row: int, today: _Day, model: PortModel, settings: Settings
-) -> Track:
+def _birth(track_id: int, row: int, today: _Day, model: PortModel, settings: Settings) -> Track:
     behaviour = today.behaviours[row]
     told_by = top_word(behaviour, model, everyday_share=settings.cluster.everyday_share)
     return Track(
@@ -369,9 +368,11 @@ def _track_days(day: date, senders: pl.DataFrame, clustered: pl.DataFrame) -> pl
     )
 
 
-def _is_news(track: Track, day: date, settings: Settings) -> bool:
+def _is_news(track: Track, day: date, began: date, settings: Settings) -> bool:
+    """Whether a track seen today is young or lately back, and not merely as old as our records."""
     fresh = (day - track.news_day).days <= settings.threat.news_days
-    return fresh and track.last_day == day
+    has_past = (track.news_day - began).days >= settings.threat.history_days
+    return track.last_day == day and fresh and has_past
 
 
 def _threats(

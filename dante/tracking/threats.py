@@ -9,8 +9,8 @@ size      senders against the fewest that make a cluster: log10, so ten times is
 
 A track born or returned within `threat.news_days` is a threat when its score reaches
 `threat.min_score`, it has `threat.min_senders` senders, and not half of them are known benign
-scanners; it is one again only on a day on which its senders have doubled since. The first day
-ever has no threats: without a yesterday everything is new.
+scanners; it is one again only on a day on which its senders have doubled since. Tracks
+born in the first `threat.history_days` are no threats: without a past everything is new.
 """
 
 import math

@@ -1,0 +1,42 @@
+# `make` alone lists what there is. Everything sets up its own .venv first.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean lock
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## Make .venv with exactly the locked packages
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 is needed and was not found"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; set PYTHON=path/to/it"; exit 1; }
+	@echo "setting up $(VENV) (about a minute) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup ## Run everything on a simulated telescope, or on INPUT=path [MAPPING=file.toml]
+	@$(BIN)/dante demo $(if $(INPUT),--input "$(INPUT)") $(if $(MAPPING),--mapping "$(MAPPING)")
+
+test: setup lint ## Lint, type-check, hold the layers, run all tests
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv)
+	@uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
+
+clean: ## Remove .venv, caches and the demo
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis demo

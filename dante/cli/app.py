@@ -1,0 +1,60 @@
+"""The commands, put together."""
+
+import logging
+from typing import Annotated
+
+import typer
+
+from dante import __version__
+from dante.cli import data, demo, look, measure, work
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="dante",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Who is scanning the Internet, for what, since when, and what is new today.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dante {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+) -> None:
+    # What libraries warn of is for their developers; what we warn of is for the user.
+    logging.basicConfig(level=logging.ERROR, format="dante: %(message)s")
+    logging.getLogger("dante").setLevel(logging.DEBUG if verbose else logging.WARNING)
+
+
+_START, _WORK, _LOOK, _MORE = "Start", "Work", "Look", "More"
+for panel, command in (
+    (_START, demo.demo),
+    (_START, data.init),
+    (_START, data.ingest),
+    (_WORK, work.backfill),
+    (_WORK, work.run),
+    (_WORK, work.train),
+    (_WORK, work.rewind),
+    (_LOOK, look.status),
+    (_LOOK, look.threats),
+    (_LOOK, look.tracks),
+    (_LOOK, look.lineage),
+    (_LOOK, look.query),
+    (_LOOK, look.report),
+    (_MORE, data.simulate),
+    (_MORE, measure.evaluate),
+    (_MORE, measure.doctor),
+):
+    app.command(rich_help_panel=panel)(command)

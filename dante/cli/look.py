@@ -1,0 +1,189 @@
+"""Commands that show what was found: `status`, `threats`, `tracks`, `lineage`, `query`, `report`.
+
+All but `status` read the published database only.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dante.cli.options import Format, HomeOption, parse_day
+from dante.cli.output import emit, say
+from dante.errors import DanteError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from dante.store.home import Home
+
+__all__ = ["lineage", "query", "report", "status", "threats", "tracks"]
+
+
+def _home(home: Path | None) -> "Home":
+    from dante.config import load_settings
+    from dante.store.home import Home
+
+    return Home(load_settings(home).home)
+
+
+def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) -> "pl.DataFrame":
+    from dante.store.publish import read_lineage
+
+    with read_lineage(_home(home)) as con:
+        rows: pl.DataFrame = con.sql(sql, params=parameters).pl()
+        return rows
+
+
+def status(home: HomeOption = None, form: Format = "table") -> None:
+    """What is done, stale, waiting or quarantined, by month."""
+    import polars as pl
+
+    from dante.pipeline import open_context
+    from dante.pipeline.backfill import day_states
+    from dante.store.manifests import ingests
+
+    context = open_context(home)
+    if not context.days and not context.home.state.is_file():
+        say(f"{context.home.root} is empty; next: dante ingest FILE")
+        emit(pl.DataFrame(schema={"month": pl.String}), form, empty="no days")
+        return
+    known = day_states(context)
+    states = pl.DataFrame(
+        list(known.items()), schema={"day": pl.Date, "state": pl.String}, orient="row"
+    )
+    held = (
+        ingests(context.manifests)
+        .group_by("day")
+        .agg(pl.col("rows").sum(), pl.col("quarantined").sum())
+    )
+    months = (
+        states.join(held, on="day", how="full", coalesce=True)
+        .group_by(month=pl.col("day").dt.strftime("%Y-%m").fill_null("unknown"))
+        .agg(
+            pl.col("day").drop_nulls().n_unique().alias("days"),
+            *[
+                (pl.col("state") == state).sum().alias(state)
+                for state in ("done", "stale", "waiting", "gone")
+            ],
+            pl.col("rows").sum().alias("packets"),
+            pl.col("quarantined").sum(),
+        )
+        .sort("month")
+    )
+    emit(months, form, empty="no days")
+    redo = [day for day, state in known.items() if state != "done"]
+    if redo:
+        say(f"next: dante backfill {redo[0]} {redo[-1]}")
+
+
+def threats(
+    home: HomeOption = None,
+    form: Format = "table",
+    day: Annotated[str | None, typer.Option("--day", help="Only this day.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day on.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+) -> None:
+    """New and returned campaigns that are worth a look, newest first, with the reasons."""
+    frame = _ask(
+        home,
+        "SELECT day, score, kind, name, track_id, threats.senders, reasons "
+        "FROM threats JOIN tracks USING (track_id) "
+        "WHERE ($1 IS NULL OR day = $1) AND ($2 IS NULL OR day >= $2) "
+        "ORDER BY day DESC, score DESC, track_id LIMIT $3",
+        [_iso(day), _iso(since), limit],
+    )
+    emit(frame, form, empty="no threats")
+
+
+def _iso(text: str | None) -> object:
+    return parse_day(text)
+
+
+def tracks(
+    home: HomeOption = None,
+    form: Format = "table",
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only active, asleep or ended ones.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+) -> None:
+    """Campaigns: what they do, since when, how many senders; the longest-lived first."""
+    if state is not None and state not in ("active", "asleep", "ended"):
+        raise UsageError(f"there is no state {state!r}; choose active, asleep or ended")
+    frame = _ask(
+        home,
+        "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets, "
+        "top_ports FROM tracks WHERE ($1 IS NULL OR state = $1) "
+        "ORDER BY days_active DESC, track_id LIMIT $2",
+        [state, limit],
+    )
+    emit(frame, form, empty="no tracks")
+
+
+def lineage(
+    track: Annotated[str, typer.Argument(metavar="TRACK", help="A track's number or name.")],
+    home: HomeOption = None,
+    form: Format = "table",
+    every: Annotated[
+        bool, typer.Option("--all", help="Also the days on which it just went on.")
+    ] = False,
+) -> None:
+    """The life of one track: birth, splits, merges, sleeps, returns, with the numbers."""
+    known = _ask(
+        home,
+        "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets "
+        "FROM tracks WHERE CAST(track_id AS VARCHAR) = $1 OR name = $1",
+        [track],
+    )
+    if not known.height:
+        raise UsageError(f"there is no track {track!r}; `dante tracks` lists them")
+    row = known.row(0, named=True)
+    say(
+        f"{row['name']} ({row['state']}): {row['first_day']} to {row['last_day']}, "
+        f"{row['days_active']} days, {row['senders']:,} senders, {row['packets']:,} packets"
+    )
+    frame = _ask(
+        home,
+        "SELECT lineage.day, event, related.name AS related, similarity, shared_senders, "
+        "track_days.senders, track_days.packets, track_days.top_ports "
+        "FROM lineage LEFT JOIN track_days USING (day, track_id) "
+        "LEFT JOIN tracks AS related ON related.track_id = related_track_id "
+        "WHERE lineage.track_id = $1 AND ($2 OR event <> 'continue' OR lineage.day = $3) "
+        "ORDER BY lineage.day, event",
+        [row["track_id"], every, row["last_day"]],
+    )
+    emit(frame, form)
+
+
+def query(
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="A question in SQL.")],
+    home: HomeOption = None,
+    form: Format = "table",
+) -> None:
+    """Ask the published database; nothing can be written, and no file be read."""
+    import duckdb
+
+    try:
+        frame = _ask(home, sql)
+    except duckdb.Error as error:
+        raise UsageError(f"the query was refused: {' '.join(str(error).split())[:300]}") from None
+    except AttributeError:
+        raise UsageError("the query gives no rows; ask with SELECT") from None
+    emit(frame, form, empty="no rows")
+
+
+def report(
+    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")],
+    home: HomeOption = None,
+    last: Annotated[str | None, typer.Option("--last", help="The newest day to show.")] = None,
+    days: Annotated[int | None, typer.Option("--days", min=1, help="How many days.")] = None,
+) -> None:
+    """Write one self-contained page: threats, timeline, the day's activities, data quality."""
+    from dante.report import write_report
+
+    try:
+        write_report(_home(home), out, last=parse_day(last), days=days)
+    except OSError as error:
+        raise DanteError(f"{out} cannot be written: {error.strerror}") from None
+    say(f"wrote {out}")

@@ -1,0 +1,49 @@
+"""Options and arguments that several commands share."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dante.errors import UsageError
+
+__all__ = ["Day", "Direct", "Format", "HomeOption", "Jobs", "parse_day"]
+
+
+def parse_day(text: str | None) -> date | None:
+    """A day as ISO text.
+
+    Raises:
+        UsageError: it is no day.
+    """
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no day; write it as 2025-03-01") from None
+
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        help="The folder everything is kept in (or DANTE_HOME).",
+        show_default="dante-home",
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option("--format", help="How to print: table, json or csv.", metavar="table|json|csv"),
+]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Processes that work at the same time.")]
+Day = Annotated[str, typer.Argument(metavar="DAY", help="A day as 2025-03-01.")]
+Direct = Annotated[
+    bool | None,
+    typer.Option(
+        "--prefect/--no-prefect",
+        help="Run as a Prefect flow, or directly. By default a flow where PREFECT_API_URL is set.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,44 @@
+"""What runs every day after it closes: take in what arrived, then do what is not done."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from prefect import flow
+from prefect.runtime import flow_run
+
+from dante.pipeline import open_context
+from dante.store.state import open_state
+from flows.backfill import catch_up
+from tasks.policy import ensure_writer_slot
+from tasks.sources import ingest
+
+__all__ = ["daily"]
+
+
+def _run_name() -> str:
+    return f"daily {flow_run.parameters.get('day') or 'for yesterday'}"
+
+
+@flow(name="daily", flow_run_name=_run_name)
+def daily(day: date | None = None, home: str = "dante-home", jobs: int = 1) -> int:
+    """Ingest, then run the day and whatever before it is missed or stale; how many days ran.
+
+    Args:
+        day: the day to have done; by default the one before the scheduled start, in UTC.
+        home: the home's folder.
+        jobs: processes that ingest and prepare.
+    """
+    ensure_writer_slot()
+    if open_context(home).settings.sources:
+        ingest(home, jobs)
+    wanted = day if day is not None else _yesterday()
+    context = open_context(home)
+    context.require(wanted)
+    with open_state(context.home, wait=60) as state:
+        done = [known for known in state.committed_days() if known < wanted]
+    first = done[-1] + timedelta(days=1) if done else wanted
+    return catch_up(home, min(first, wanted), wanted, "daily", jobs)
+
+
+def _yesterday() -> date:
+    start = flow_run.scheduled_start_time or datetime.now(UTC)
+    return start.astimezone(UTC).date() - timedelta(days=1)
