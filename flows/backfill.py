@@ -21,16 +21,18 @@ _CHUNK = 30
 
 
 @flow(name="backfill", flow_run_name="backfill {first} to {last}")
-def backfill(first: date, last: date, home: str = "dante-home", jobs: int = 2) -> int:
+def backfill(first: date, last: date, home: str | None = None, jobs: int = 2) -> int:
     """Have every day of a span done, both ends included; how many days were run.
 
     Days already done are skipped, stale days before the span go first, and after a fault the
     same parameters go on where it stopped.
     """
     ensure_writer_slot()
-    if open_context(home).settings.sources:
-        ingest(home, jobs)
-    return catch_up(home, first, last, "backfill", jobs)
+    context = open_context(home)
+    place = str(context.home.root)
+    if context.settings.sources:
+        ingest(place, jobs)
+    return catch_up(place, first, last, "backfill", jobs)
 
 
 def catch_up(home: str, first: date, last: date, flow_name: str, jobs: int) -> int:

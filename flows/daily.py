@@ -19,24 +19,26 @@ def _run_name() -> str:
 
 
 @flow(name="daily", flow_run_name=_run_name)
-def daily(day: date | None = None, home: str = "dante-home", jobs: int = 1) -> int:
+def daily(day: date | None = None, home: str | None = None, jobs: int = 1) -> int:
     """Ingest, then run the day and whatever before it is missed or stale; how many days ran.
 
     Args:
         day: the day to have done; by default the one before the scheduled start, in UTC.
-        home: the home's folder.
+        home: the home's folder; by default DANTE_HOME of the worker.
         jobs: processes that ingest and prepare.
     """
     ensure_writer_slot()
-    if open_context(home).settings.sources:
-        ingest(home, jobs)
-    wanted = day if day is not None else _yesterday()
     context = open_context(home)
+    place = str(context.home.root)
+    if context.settings.sources:
+        ingest(place, jobs)
+        context = open_context(home)
+    wanted = day if day is not None else _yesterday()
     context.require(wanted)
     with open_state(context.home, wait=60) as state:
         done = [known for known in state.committed_days() if known < wanted]
     first = done[-1] + timedelta(days=1) if done else wanted
-    return catch_up(home, min(first, wanted), wanted, "daily", jobs)
+    return catch_up(place, min(first, wanted), wanted, "daily", jobs)
 
 
 def _yesterday() -> date:

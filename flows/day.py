@@ -32,13 +32,14 @@ def go_through(home: str, day: date, flow_name: str, *, prepared: bool = False) 
 
 
 @flow(name="day", flow_run_name="day {day}", validate_parameters=True)
-def day(day: date, home: str = "dante-home") -> int:
+def day(day: date, home: str | None = None) -> int:
     """Run one day again or for the first time, and publish; how many threats it had."""
     context = open_context(home)
+    place = str(context.home.root)
     context.require(day)
     ensure_writer_slot()
     with context.home.lock("pipeline", wait=60):
         try:
-            return go_through(home, day, "day")
+            return go_through(place, day, "day")
         finally:
-            stage.publish(home)
+            stage.publish(place)

@@ -31,7 +31,7 @@ class Columns:
 
     @classmethod
     def over(cls, first: date, last: date) -> "Columns":
-        """Columns from first to last, both inclusive: one a day, or as many as can be told apart."""
+        """Columns from first to last, both inclusive: one a day while they can be told apart."""
         days = (last - first).days + 1
         each = -(-days // _MOST_COLUMNS)
         return cls(first, each, -(-days // each))

@@ -75,18 +75,15 @@ def find_span(con: Connection, *, last: date | None = None, days: int | None = N
             "no day is published yet; ingest packets and run `dante backfill` first"
         )
     if newest is None:
-        raise NotEnoughDataError(
-            f"no day up to {last} is published; the days are {first} to {end}"
-        )
+        raise NotEnoughDataError(f"no day up to {last} is published; the days are {first} to {end}")
     if days is not None and days <= (newest - first).days:
         first = newest - timedelta(days=days - 1)
     return Span(first, newest, last or date.max)
 
 
-def _frame(
-    con: Connection, sql: str, *parameters: object, **named: object
-) -> pl.DataFrame:
-    return con.sql(sql, params=named or list(parameters)).pl()
+def _frame(con: Connection, sql: str, *parameters: object, **named: object) -> pl.DataFrame:
+    frame: pl.DataFrame = con.sql(sql, params=named or list(parameters)).pl()
+    return frame
 
 
 def daily(con: Connection, span: Span) -> pl.DataFrame:
@@ -202,7 +199,7 @@ def check_counts(con: Connection, span: Span) -> pl.DataFrame:
     """One row: made, the checks of the span, and failed, those that did."""
     return _frame(
         con,
-        'SELECT count(*) AS made, count(*) FILTER (NOT passed) AS failed FROM quality '
+        "SELECT count(*) AS made, count(*) FILTER (NOT passed) AS failed FROM quality "
         "WHERE day BETWEEN ? AND ?",
         span.first,
         span.until,

@@ -129,8 +129,8 @@ def timeline(
     active: dict[int, dict[int, int]] = {row["track_id"]: {} for row in rows}
     for day, track_id, senders in days.select("day", "track_id", "senders").iter_rows():
         column = columns.column(day)
-        lane = active[track_id]
-        lane[column] = max(lane.get(column, 0), senders)
+        worked = active[track_id]
+        worked[column] = max(worked.get(column, 0), senders)
     called: dict[int, list[date]] = {row["track_id"]: [] for row in rows}
     for day, track_id in threats.select("day", "track_id").iter_rows():
         called.get(track_id, []).append(day)
