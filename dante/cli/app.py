@@ -33,9 +33,13 @@ def _root(
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
 ) -> None:
-    # What libraries warn of is for their developers; what we warn of is for the user.
-    logging.basicConfig(level=logging.ERROR, format="dante: %(message)s")
-    logging.getLogger("dante").setLevel(logging.DEBUG if verbose else logging.WARNING)
+    # What libraries say is for their developers; what we say is for the user.
+    logging.getLogger().addHandler(logging.NullHandler())
+    ours = logging.getLogger("dante")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("dante: %(message)s"))
+    ours.handlers[:] = [handler]
+    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 _START, _WORK, _LOOK, _MORE = "Start", "Work", "Look", "More"

@@ -4,6 +4,7 @@ Great Expectations takes seconds to import, so it is imported when the first day
 sees one small frame of numbers, never packets or addresses, and writes no files.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ def _suite(contract: Contract) -> _Suite:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
+    # It announces its temporary folder at level INFO, which Prefect would show.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas("profiles").add_dataframe_asset("day")

@@ -4,6 +4,10 @@ The design after sqlite-utils' migrations: ordered named functions and a table o
 A migration that has been released is never edited; a change is a new one below it.
 """
 
+# Annotations stay text: Prefect keeps flows alive beyond the end of the interpreter, and DuckDB's
+# types, kept alive with them, would make its bindings complain of leaks on stderr.
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -12,7 +16,7 @@ import duckdb
 
 __all__ = ["MIGRATIONS", "apply_migrations", "pending"]
 
-Migration = Callable[[duckdb.DuckDBPyConnection], None]
+Migration = Callable[["duckdb.DuckDBPyConnection"], None]
 
 
 def _first_tables(con: duckdb.DuckDBPyConnection) -> None:

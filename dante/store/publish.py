@@ -1,5 +1,9 @@
 """Publication: `lineage.duckdb`, a copy of the state for people to query, replaced atomically."""
 
+# Annotations stay text: Prefect keeps flows alive beyond the end of the interpreter, and DuckDB's
+# types, kept alive with them, would make its bindings complain of leaks on stderr.
+from __future__ import annotations
+
 import shutil
 
 import duckdb

@@ -1,5 +1,9 @@
 """`state.duckdb`: the pipeline's own database, one writer, one transaction a day."""
 
+# Annotations stay text: Prefect keeps flows alive beyond the end of the interpreter, and DuckDB's
+# types, kept alive with them, would make its bindings complain of leaks on stderr.
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def _reference(
     radius=st.sampled_from([1e-9, 0.05, 0.2]),
     spread=st.sampled_from([0.02, 0.1, 0.4]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_points_of_weight_one_cluster_as_in_the_reference(
     seed: int, n: int, least: int, radius: float, spread: float
 ) -> None:
@@ -98,7 +98,7 @@ def test_points_of_weight_one_cluster_as_in_the_reference(
     least=st.integers(2, 6),
     radius=st.sampled_from([0.05, 0.2]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_weight_is_that_many_points_in_one_place(
     seed: int, n: int, least: int, radius: float
 ) -> None:
@@ -113,7 +113,7 @@ def test_a_weight_is_that_many_points_in_one_place(
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 60), least=st.integers(2, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_order_of_points_only_renames_clusters(seed: int, n: int, least: int) -> None:
     """Points that each weigh enough fall into the same clusters in any order."""
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -140,7 +140,7 @@ def test_a_tie_is_not_decided_by_the_order_of_points() -> None:
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 60), least=st.integers(2, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_every_cluster_weighs_enough(seed: int, n: int, least: int) -> None:
     """No cluster has fewer senders than the least wanted."""
     rng = np.random.Generator(np.random.PCG64(seed))
@@ -154,7 +154,7 @@ def test_scattered_points_stay_noise() -> None:
     """A point far from two dense groups is in neither of them."""
     rng = np.random.Generator(np.random.PCG64(5))
     left = rng.normal(0, 0.01, (20, 3))
-    points = np.vstack([left, left + [5, 0, 0], [[2.5, 9, 0], [-9, 2, 4], [2, -7, 8]]])
+    points = np.vstack([left, left + np.array([5, 0, 0]), [[2.5, 9, 0], [-9, 2, 4], [2, -7, 8]]])
     labels, strengths = weighted_hdbscan(points, _ones(43), min_senders=5, radius=0.2)
     assert labels[40:].tolist() == [-1, -1, -1]
     assert strengths[40:].tolist() == [0, 0, 0]
@@ -176,7 +176,7 @@ def test_points_within_one_radius_are_one_cluster() -> None:
     """Two groups nearer than the radius are one."""
     rng = np.random.Generator(np.random.PCG64(0))
     group = rng.normal(0, 0.005, (20, 2))
-    points = np.vstack([group, group + [0.1, 0]])
+    points = np.vstack([group, group + np.array([0.1, 0])])
     labels, _ = weighted_hdbscan(points, _ones(40), min_senders=5, radius=0.2)
     assert set(labels.tolist()) == {0}
 
@@ -190,7 +190,7 @@ def test_one_far_point_does_not_part_what_lies_within_one_radius() -> None:
     """Two groups nearer than the radius are one, noise elsewhere or not."""
     rng = np.random.Generator(np.random.PCG64(0))
     group = rng.normal(0, 0.005, (20, 2))
-    points = np.vstack([group, group + [0.1, 0], [[1.0, 1.0]]])
+    points = np.vstack([group, group + np.array([0.1, 0]), [[1.0, 1.0]]])
     labels, _ = weighted_hdbscan(points, _ones(41), min_senders=5, radius=0.2)
     assert set(labels[:40].tolist()) == {0}
 

@@ -306,9 +306,7 @@ DATES = st.lists(st.integers(0, 90), unique=True, min_size=1, max_size=60).map(
 
 @given(days=DATES, every=st.integers(1, 12), window=st.integers(1, 40))
 @settings(max_examples=150, deadline=None)
-def test_no_model_sees_its_day_or_a_later_one(
-    days: list[dt.date], every: int, window: int
-) -> None:
+def test_no_model_sees_its_day_or_a_later_one(days: list[dt.date], every: int, window: int) -> None:
     """Training days lie before the day, are days with packets in order, and fit the window."""
     how = ModelSettings(train_every=every, train_window=window)
     assert training_days(days, days[0], how) == (days[0],)
@@ -386,9 +384,7 @@ def test_profiles_group_senders_that_differ_by_a_factor_only(
     dense = made.use.toarray()
     rows = {
         int(src): {
-            int(word): int(use)
-            for word, use in zip(made.words, dense[profile], strict=True)
-            if use
+            int(word): int(use) for word, use in zip(made.words, dense[profile], strict=True) if use
         }
         for src, profile in zip(made.src, made.profile, strict=True)
     }
@@ -401,7 +397,10 @@ def test_vectors_of_profiles_do_not_depend_on_the_order_of_senders(model: PortMo
     """Shuffled senders get the same vectors, each its own."""
     crowd = _crowd()
     vectors = {}
-    for name, senders in (("in order", crowd), ("shuffled", crowd.sample(fraction=1, shuffle=True, seed=3))):
+    for name, senders in (
+        ("in order", crowd),
+        ("shuffled", crowd.sample(fraction=1, shuffle=True, seed=3)),
+    ):
         made = day_profiles(senders, min_senders=3)
         points = embed_profiles(made, model, everyday_share=0.01)
         assert np.allclose(np.linalg.norm(points, axis=1), 1)

@@ -130,14 +130,14 @@ def test_a_run_of_one_word_is_said_once_and_counted_whole() -> None:
         _frame([(0, i, 7, 6, port, 2) for i, port in enumerate(ports)]).lazy(), sentence_words=256
     )
     base = 6 * 65536
-    assert _as_dict(made) == {
-        7: ([base + 23, base + 80, base + 23], {base + 23: 4, base + 80: 1})
-    }
+    assert _as_dict(made) == {7: ([base + 23, base + 80, base + 23], {base + 23: 4, base + 80: 1})}
 
 
 def test_two_senders_of_one_word_do_not_share_a_run() -> None:
     """A run ends where the sender changes, even if the word goes on."""
-    made = day_sequences(_frame([(0, 0, 1, 6, 23, 2), (0, 0, 2, 6, 23, 2)]).lazy(), sentence_words=9)
+    made = day_sequences(
+        _frame([(0, 0, 1, 6, 23, 2), (0, 0, 2, 6, 23, 2)]).lazy(), sentence_words=9
+    )
     assert made.senders["sentence"].list.len().to_list() == [1, 1]
 
 

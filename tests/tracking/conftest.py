@@ -68,15 +68,15 @@ class World:
                         "counts": [3] * len(ports),
                     }
                 )
-                members.append((src, cluster_id, 3 * len(ports), 0.0 if cluster_id is None else 1.0))
+                members.append(
+                    (src, cluster_id, 3 * len(ports), 0.0 if cluster_id is None else 1.0)
+                )
         day = self.first + dt.timedelta(days=number)
         senders = pl.DataFrame(rows, schema=SENDERS).sort("src")
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")
         assert senders["src"].is_unique().all(), "a sender is in one cluster"
         memory = load_memory(self.state, day, window=self.settings.track.window)
-        found = track_day(
-            day, senders, clustered, self.model, memory, self.settings, self.benign
-        )
+        found = track_day(day, senders, clustered, self.model, memory, self.settings, self.benign)
         self._commit(day, found)
         return found
 
