@@ -5,9 +5,8 @@ from datetime import date
 from prefect import flow
 
 from dante.pipeline import open_context, plan_backfill
-from dante.pipeline.backfill import publish_if_needed
+from dante.pipeline.backfill import forget_days, publish_if_needed
 from dante.pipeline.progress import LISTENER, Step
-from dante.store.state import open_state
 from flows.day import go_through
 from tasks import day as stage
 from tasks.policy import ensure_writer_slot
@@ -43,10 +42,7 @@ def catch_up(home: str, first: date, last: date, flow_name: str, jobs: int) -> i
         if not plan.todo and not plan.done and not plan.gone:
             context.require(first)
         try:
-            if plan.gone:
-                with open_state(context.home, wait=60) as state:
-                    for gone in plan.gone:
-                        state.forget_day(gone)
+            forget_days(context, plan.gone)
             for start in range(0, len(plan.todo), _CHUNK):
                 chunk = list(plan.todo[start : start + _CHUNK])
                 ready = set(prepare(home, chunk, jobs))

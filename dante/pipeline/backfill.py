@@ -15,7 +15,15 @@ from dante.pipeline.stages import PREPARE, STAGES, publish_lineage
 from dante.store.manifests import ingests
 from dante.store.state import open_state
 
-__all__ = ["Plan", "backfill", "day_states", "plan_backfill", "prepare_days", "publish_if_needed"]
+__all__ = [
+    "Plan",
+    "backfill",
+    "day_states",
+    "forget_days",
+    "plan_backfill",
+    "prepare_days",
+    "publish_if_needed",
+]
 
 _PREPARE = frozenset(name for name, _ in PREPARE)
 # Fewer days than this for each process are not worth its start (importing takes seconds).
@@ -174,7 +182,7 @@ def backfill(
         if not plan.todo and not plan.done and not plan.gone:
             context.require(first)
         try:
-            _forget(context, plan.gone)
+            forget_days(context, plan.gone)
             ready = prepare_days(context, plan.todo, jobs=jobs, notify=notify)
             for done, day in enumerate(plan.todo, 1):
                 names = frozenset(name for name, _ in STAGES) - {"publish"}
@@ -190,7 +198,8 @@ def backfill(
     return plan
 
 
-def _forget(context: Context, gone: tuple[date, ...]) -> None:
+def forget_days(context: Context, gone: tuple[date, ...]) -> None:
+    """Take days back whose packets are gone; the days after them become stale."""
     if gone:
         with open_state(context.home, wait=60) as state:
             for day in gone:

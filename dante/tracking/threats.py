@@ -93,7 +93,7 @@ def judge(
 def _reasons(sighting: Sighting, ratio: float) -> list[str]:
     reasons = []
     if sighting.away is not None:
-        reasons.append(f"back after {sighting.away} days")
+        reasons.append(f"back after {_days(sighting.away)}")
     elif sighting.nearest is None or sighting.alike < 0.05:
         reasons.append("nothing like it was seen before")
     else:
@@ -101,15 +101,17 @@ def _reasons(sighting: Sighting, ratio: float) -> list[str]:
     if sighting.age:
         since = "born" if sighting.away is None else "returned"
         grown = f", then {sighting.raised} senders" if sighting.raised else ""
-        reasons.append(f"{since} {sighting.age} days ago{grown}")
+        reasons.append(f"{since} {_days(sighting.age)} ago{grown}")
     if ratio >= 2:
-        reasons.append(
-            f"{sighting.port_senders} senders try {sighting.port} where "
-            f"{sighting.expected:.1f} a day are usual"
-        )
+        usual = f"{sighting.expected:.1f} a day are" if sighting.expected >= 0.05 else "none is"
+        reasons.append(f"{sighting.port_senders} senders try {sighting.port} where {usual} usual")
     else:
         reasons.append(f"it is known by {sighting.port}")
     reasons.append(f"{sighting.senders} senders in {sighting.networks} networks (/24)")
     if sighting.benign:
         reasons.append(f"{sighting.benign} of them are known benign scanners")
     return reasons
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
