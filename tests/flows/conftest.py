@@ -11,7 +11,7 @@ from dante.pipeline import backfill, ingest_files, open_context
 from dante.simulate import Scenario, simulate
 from dante.sources import Reading
 
-DAYS = tuple(date(2025, 3, day) for day in range(1, 6))
+DAYS = tuple(date(2025, 3, day) for day in range(1, 5))
 _SETTINGS = "[model]\ntrain_words = 20000\n[threat]\nmin_score = 0.1\nhistory_days = 1\n"
 
 

@@ -190,7 +190,6 @@ def test_tasks_pass_names():
                 assert set(kinds) <= known, (path.name, node.name)
 
 
-@pytest.mark.xfail(strict=True, reason="the flows' default is a folder's name, which outranks it")
 def test_home_by_variable(tmp_path, monkeypatch):
     """A flow without a home uses DANTE_HOME, as prefect.yaml says."""
     pytest.importorskip("prefect")

@@ -16,7 +16,7 @@ from dante.sources import Reading
 from dante.store.publish import PUBLISHED, read_lineage
 
 FIRST = dt.date(2025, 3, 1)
-DAYS = 10
+DAYS = 8
 LAST = FIRST + dt.timedelta(days=DAYS - 1)
 SETTINGS = "[model]\ntrain_words = 20000\nepochs = 2\ndimensions = 16\n"
 

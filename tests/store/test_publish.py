@@ -30,11 +30,13 @@ def test_all_views_are_published_and_nothing_of_the_pipelines_own(home: Home) ->
         track = con.execute("SELECT * EXCLUDE label FROM tracks").fetchall()
     fixed = {
         "memberships": "day src track_id cluster_id packets strength",
-        "tracks": "track_id name state first_day last_day days_active senders packets top_ports label",
+        "tracks": "track_id name state first_day last_day days_active senders packets "
+        "top_ports label",
         "lineage": "day track_id event related_track_id similarity shared_senders",
         "track_days": "day track_id senders packets top_ports top_networks",
         "threats": "day track_id kind score reasons",
-        "daily": "day packets backscatter_packets senders clusters noise_senders tracks_active births model_id",
+        "daily": "day packets backscatter_packets senders clusters noise_senders "
+        "tracks_active births model_id",
         "models": "model_id trained_on window_start window_end words dimensions",
         "quality": "day contract check passed observed severity",
         "ingests": "day source digest rows quarantined ingested_at",

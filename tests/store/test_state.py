@@ -30,7 +30,7 @@ def test_migrations_are_applied_once() -> None:
 
 
 def test_a_failing_migration_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a migration did before it failed is taken back; earlier ones stay, and it can be retried."""
+    """What a migration did before it failed is taken back, and it can be tried again."""
     broken = [True]
 
     def second(con: duckdb.DuckDBPyConnection) -> None:
@@ -128,7 +128,7 @@ def test_forgetting_one_day_keeps_the_others(state: State) -> None:
 
 
 def test_a_failure_keeps_its_checks_and_its_error(state: State) -> None:
-    """A failed run is one row of `runs`, its checks replace older ones, and nothing is committed."""
+    """A failed run is a row of `runs`, its checks replace older ones, nothing is committed."""
     quality = record(DAY).tables["quality"]
     for run_id in ("a", "b"):
         failed = RunRecord(run_id, "run", DAY, "failed", NOW, 0.1, "it broke")

@@ -108,7 +108,8 @@ class _Counted(State):
 
 
 def _rows(operator: dict[str, Any]) -> int:
-    return int(operator["intermediate_rows"]) + sum(_rows(child) for child in operator["children"])
+    children = operator.get("children", [])
+    return int(operator["intermediate_rows"]) + sum(_rows(child) for child in children)
 
 
 def test_day_300_reads_what_day_30_does() -> None:

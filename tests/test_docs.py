@@ -1,0 +1,73 @@
+"""The documents say what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from dante.cli.app import app
+from dante.config import Settings, settings_template
+from dante.store.home import Home
+from dante.store.publish import PUBLISHED, publish, read_lineage
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def columns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The columns of every published view, by view."""
+    home = Home(tmp_path_factory.mktemp("home"))
+    publish(home)
+    with read_lineage(home) as con:
+        rows = con.execute(
+            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall()
+    found: dict[str, list[str]] = {}
+    for table, column in rows:
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def test_the_published_database_holds_the_views_and_nothing_else(
+    columns: dict[str, list[str]],
+) -> None:
+    """People find the ten views in it, and none of the pipeline's own tables."""
+    assert sorted(PUBLISHED) == sorted(columns)
+
+
+@pytest.mark.parametrize("view", PUBLISHED)
+def test_every_column_is_documented(columns: dict[str, list[str]], view: str) -> None:
+    """Each column of a view is named in the view's section of docs/lineage.md."""
+    text = (ROOT / "docs" / "lineage.md").read_text(encoding="utf-8")
+    section = text.split(f"## `{view}`", 1)[1].split("\n## ", 1)[0]
+    assert [] == [column for column in columns[view] if f"`{column}`" not in section]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    """No page links to a file of the project that is not there."""
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [] == [target for target in targets if not (page.parent / target).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_show_only_commands_there_are(page: Path) -> None:
+    """Every `dante …` a page shows is a command."""
+    known = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"^(?:\.venv/bin/)?dante ([a-z]+)", text, re.MULTILINE)
+    shown += re.findall(r"`dante ([a-z]+)", text)
+    assert set() == set(shown) - known
+
+
+def test_the_settings_template_shows_every_setting_with_its_default(tmp_path: Path) -> None:
+    """With all its comment signs taken off, the file means what an empty one means."""
+    lines = settings_template().splitlines()
+    body = [re.sub(r"^# ", "", line) for line in lines if re.match(r"# (\[[a-z]+\]$|\w+ = )", line)]
+    start = body.index("[model]")
+    (tmp_path / "dante.toml").write_text("\n".join(body[start:]), encoding="utf-8")
+    assert Settings(home=tmp_path).fingerprint() == Settings(home=tmp_path / "other").fingerprint()
+    for name in ("model", "cluster", "track", "threat"):
+        section = getattr(Settings(home=tmp_path), name)
+        assert all(f"# {key} = " in settings_template() for key in type(section).model_fields)
