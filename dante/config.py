@@ -82,7 +82,9 @@ class TrackSettings(_Section):
     learn: Share = Field(0.3, description="weight of today's behaviour in a track's memory")
     window: int = Field(14, ge=1, description="days of senders an awake track is known by")
     sleep_after: int = Field(7, ge=1, description="days without a cluster until a track sleeps")
-    end_after: int = Field(365, ge=1, description="days asleep until a track ends")
+    end_after: int = Field(
+        365, ge=1, description="days without a cluster until a sleeping track ends"
+    )
     merge_after: int = Field(3, ge=1, description="days a track's senders work for another")
 
 

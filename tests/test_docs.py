@@ -41,14 +41,14 @@ def test_every_column_is_documented(columns: dict[str, list[str]], view: str) ->
     """Each column of a view is named in the view's section of docs/lineage.md."""
     text = (ROOT / "docs" / "lineage.md").read_text(encoding="utf-8")
     section = text.split(f"## `{view}`", 1)[1].split("\n## ", 1)[0]
-    assert [] == [column for column in columns[view] if f"`{column}`" not in section]
+    assert [column for column in columns[view] if f"`{column}`" not in section] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     """No page links to a file of the project that is not there."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert [] == [target for target in targets if not (page.parent / target).exists()]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

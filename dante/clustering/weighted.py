@@ -34,10 +34,21 @@ def weighted_hdbscan(
     Returns:
         Labels (n,), -1 for noise, and membership strengths (n,) in 0..1.
     """
+    order = np.lexsort(points.T)
+    labels, strengths = _in_order(points[order], weights[order], min_senders, radius)
+    back = np.argsort(order)
+    return labels[back], strengths[back]
+
+
+def _in_order(
+    points: NDArray[np.float64], weights: NDArray[np.int64], min_senders: int, radius: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cluster points in an order of their own, for ties are settled by the order of points."""
     n = len(points)
     if n == 0 or weights.sum() < min_senders:
         return np.full(n, -1, dtype=np.int64), np.zeros(n)
     from hdbscan._hdbscan_linkage import label
+    from hdbscan._hdbscan_tree import condense_tree
     from hdbscan.hdbscan_ import _tree_to_labels
 
     core = _core_distances(points, weights, min_senders)
@@ -45,20 +56,27 @@ def weighted_hdbscan(
     edges = np.vstack([_spanning_tree(points, core), _twin_edges(core, twins)])
     if not len(edges):
         return np.zeros(n, dtype=np.int64), np.ones(n)
-    edges = edges[np.argsort(edges[:, 2], kind="stable")]
+    hierarchy = label(edges[np.argsort(edges[:, 2], kind="stable")])
     labels, strengths, *_ = _tree_to_labels(
         None,
-        label(edges),
+        hierarchy,
         min_senders,
-        allow_single_cluster=_single(edges, radius),
+        allow_single_cluster=_single(condense_tree(hierarchy, min_senders), radius),
         cluster_selection_epsilon=radius,
     )
     return np.asarray(labels[:n], dtype=np.int64), np.asarray(strengths[:n], dtype=np.float64)
 
 
-def _single(edges: NDArray[np.float64], radius: float) -> bool:
-    """Whether everything lies within one radius: only then may all be one cluster."""
-    return bool(edges[-1, 2] <= radius)
+def _single(tree: Any, radius: float) -> bool:
+    """Whether nothing splits further apart than the radius: only then may all be one cluster.
+
+    Args:
+        tree: the condensed tree; points that merely fall off the root split nothing.
+        radius: clusters this near are one.
+    """
+    root = tree["parent"].min()
+    split = tree["lambda_val"][(tree["parent"] == root) & (tree["child"] > root)]
+    return not len(split) or bool(1 / split.min() <= radius)
 
 
 def _core_distances(

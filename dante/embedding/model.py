@@ -94,6 +94,15 @@ def _own_direction(word: int, dimensions: int) -> NDArray[np.float64]:
     return np.asarray(direction / np.linalg.norm(direction), dtype=np.float64)
 
 
+def _validate(card: ModelCard, words: Any, vectors: Any, senders: Any) -> None:
+    if (words.dtype, vectors.dtype, senders.dtype) != (np.uint32, np.float32, np.int64):
+        raise ValueError("its arrays are of other types")
+    if vectors.shape != (len(words), card.dimensions) or senders.shape != words.shape:
+        raise ValueError("its arrays do not fit its card")
+    if (np.diff(words.astype(np.int64)) <= 0).any() or not np.isfinite(vectors).all():
+        raise ValueError("its words are out of order or its vectors no numbers")
+
+
 def save_model(model: PortModel, folder: Path) -> None:
     """Write a model as a folder of `.npy` arrays and a JSON card; whole or not at all."""
     temporary = folder.with_name(f".{folder.name}.part")
@@ -122,10 +131,10 @@ def load_model(folder: Path) -> PortModel:
         words = np.load(folder / _WORDS, allow_pickle=False)
         vectors = np.load(folder / _VECTORS, allow_pickle=False)
         senders = np.load(folder / _SENDERS, allow_pickle=False)
-        if vectors.shape != (len(words), card.dimensions) or senders.shape != words.shape:
-            raise ValueError("its arrays do not fit its card")
+        _validate(card, words, vectors, senders)
         return PortModel(card, words, vectors, senders)
-    except (OSError, ValueError, TypeError, KeyError, EOFError) as error:
+    # A damaged file can make the readers of JSON and arrays raise nearly anything.
+    except Exception as error:
         raise DanteError(
             f"model {folder.name} cannot be read ({error}); delete its folder and run the day "
             "again, which trains the same model anew"

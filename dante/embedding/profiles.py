@@ -21,6 +21,8 @@ __all__ = ["Profiles", "day_profiles", "embed_profiles", "rarity"]
 
 # Counts are told apart by powers of two, and no word outweighs another by more than this.
 _STEPS = 6
+# Shorter than this a sum of weighted unit vectors is rounding.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -112,5 +114,12 @@ def embed_profiles(
 ) -> NDArray[np.float64]:
     """Unit vectors of profiles, (p, dimensions) float64."""
     weights = rarity(model, profiles.words, everyday_share=everyday_share)
-    vectors = profiles.use @ (model.word_vectors(profiles.words) * weights[:, None])
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    directions = model.word_vectors(profiles.words) * weights[:, None]
+    vectors = profiles.use @ directions
+    lengths = np.linalg.norm(vectors, axis=1)
+    # Opposite words may cancel out: then the one that says most speaks for all.
+    for row in np.flatnonzero(lengths < _NOTHING):
+        said = profiles.use[[row]].toarray()[0] * weights
+        vectors[row] = directions[int(said.argmax())]
+        lengths[row] = np.linalg.norm(vectors[row])
+    return np.asarray(vectors / lengths[:, None])

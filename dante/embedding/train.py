@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from dante.config import ModelSettings
 from dante.embedding.model import ModelCard, PortModel
+from dante.errors import NotEnoughDataError
 
 __all__ = ["train_model"]
 
@@ -24,6 +25,8 @@ __all__ = ["train_model"]
 _SAMPLE = 1e-3
 # Reading a tiny corpus more often than this adds nothing.
 _MOST_EPOCHS = 400
+# So few words say nothing about each other, and without their mean they would cancel out.
+_FEWEST_WORDS = 10
 
 
 def train_model(
@@ -40,6 +43,9 @@ def train_model(
         settings: how to learn; with one worker the same input gives the same bytes.
         model_id: the name the model will have.
         inputs: digest of what was ingested for the days, kept on the card.
+
+    Raises:
+        NotEnoughDataError: there are no days.
     """
     seen: list[date] = []
     counted: list[pl.DataFrame] = []
@@ -61,6 +67,8 @@ def train_model(
                 if several.len():
                     lines = several.cast(pl.List(pl.String)).list.join(" ")
                     file.write(("\n".join(lines) + "\n").encode())
+        if not seen:
+            raise NotEnoughDataError(f"there are no days to train {model_id} on; ingest packets")
         common = (
             pl.concat(counted)
             .group_by("words")
@@ -71,7 +79,10 @@ def train_model(
         learnt = _word2vec(corpus, tokens, settings) if sentences else {}
     words = common["words"].to_numpy()
     vectors = np.zeros((len(words), settings.dimensions), dtype=np.float32)
-    if learnt:
+    used = dict(zip(words.tolist(), common["n"].to_list(), strict=True))
+    # gensim counts how often a word is said; here it counts by how many.
+    learnt = {w: vector for w, vector in learnt.items() if used[w] >= settings.min_senders}
+    if len(learnt) >= _FEWEST_WORDS:
         ours = np.array(sorted(learnt), dtype=np.uint32)
         stacked = np.stack([learnt[int(word)] for word in ours]).astype(np.float64)
         vectors[np.searchsorted(words, ours)] = _centred(stacked)
@@ -93,8 +104,7 @@ def train_model(
 
 def _centred(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit vectors without the direction all of them share."""
-    if len(vectors) > 1:
-        vectors = vectors - vectors.mean(axis=0)
+    vectors = vectors - vectors.mean(axis=0)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 

@@ -14,6 +14,9 @@ from dante.errors import ConfigError
 
 __all__ = ["BenignNetworks", "load_benign"]
 
+_LAST_IPV4 = 2**32 - 1
+_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+
 log = logging.getLogger(__name__)
 
 
@@ -72,5 +75,10 @@ def load_benign(paths: Sequence[str], base: Path) -> BenignNetworks:
 
 def _range(network: str) -> tuple[int, int]:
     parsed = ipaddress.ip_network(network, strict=False)
-    shift = 0 if parsed.version == 4 else 64
-    return int(parsed.network_address) >> shift, int(parsed.broadcast_address) >> shift
+    first, last = int(parsed.network_address), int(parsed.broadcast_address)
+    if parsed.version == 4:
+        return first, last
+    if parsed.subnet_of(_MAPPED):
+        return first & _LAST_IPV4, last & _LAST_IPV4
+    # The numbers below are those of IPv4.
+    return max(first >> 64, _LAST_IPV4 + 1), max(last >> 64, _LAST_IPV4 + 1)

@@ -53,13 +53,14 @@ def day_states(context: Context) -> dict[date, str]:
         fresh = state.fingerprints()
         committed = set(state.committed_days())
     states: dict[date, str] = {}
+    held = set(context.days)
     before: str | None = None
     sound = True
-    for day in sorted(committed | set(context.days)):
+    for day in sorted(committed | held):
         if day not in committed:
             states[day] = "waiting"
             continue
-        if day not in set(context.days):
+        if day not in held:
             states[day], sound = "gone", False
             continue
         expected = context.fingerprint(day, before)

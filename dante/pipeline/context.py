@@ -13,6 +13,7 @@ import polars as pl
 from dante.config import Settings, load_settings
 from dante.contracts import SENSOR_HOURS, Contract, load_contract
 from dante.errors import NotEnoughDataError
+from dante.labels.scanners import load_benign
 from dante.store.home import Home
 from dante.store.manifests import (
     Manifest,
@@ -62,6 +63,11 @@ class Context:
             digest = chain[day] = _digest([digest, day.isoformat(), self._inputs[day]])
         return chain
 
+    @cached_property
+    def _benign(self) -> str:
+        benign = load_benign(self.settings.threat.benign, self.home.root)
+        return _digest([benign.first.tolist(), benign.last.tolist()])
+
     def inputs(self, day: date) -> str:
         """Digest of what was ingested for a day."""
         return self._inputs[day]
@@ -78,6 +84,7 @@ class Context:
                 RESULTS_VERSION,
                 self.settings.fingerprint(),
                 self.contract.label,
+                self._benign,
                 self._inputs_until[day],
                 before,
             ]

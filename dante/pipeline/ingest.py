@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -78,7 +78,7 @@ def ingest_file(
         BusyError: another process is ingesting the same file.
     """
     digest = source_digest(path)
-    fingerprint = f"{reading.fingerprint()[:16]}-{contract.label}"
+    fingerprint = _fingerprint(reading, contract)
     with home.lock(f"ingest-{digest}", wait=60):
         known = read_manifest(home, digest)
         if known is not None and known.reading == fingerprint and not again:
@@ -164,31 +164,75 @@ def _ingest_one(work: _Work) -> Ingested:
 def ingest_declared(context: Context, *, jobs: int = 1, notify: Notify = silent) -> list[Ingested]:
     """Ingest what is new in the sources that `dante.toml` declares.
 
-    A file whose size and time of change are as they were when it was last ingested is not read.
+    A file whose size and time of change are as they were when it was last ingested is not read. One
+    that has grown takes the place of what it was; one that holds something else stands beside it.
 
     Raises:
         SourceError: a declared source does not exist or cannot be read.
         ConfigError: a mapping file is not understood.
     """
-    root = context.home.root
-    seen_file = context.home.work / "sources.json"
-    seen: dict[str, list[object]] = (
-        json.loads(seen_file.read_text(encoding="utf-8")) if seen_file.is_file() else {}
-    )
+    home = context.home
+    marks = _read_marks(home)
     fresh: list[tuple[Path, Reading]] = []
-    marks: dict[str, list[object]] = {}
     for source in context.settings.sources:
         reading = Reading(sensor=source.sensor)
         if source.mapping is not None:
-            reading = replace(reading, mapping=load_mapping(root / source.mapping))
-        for path in find_files([root / source.path]):
-            status = path.stat()
-            mark: list[object] = [status.st_size, status.st_mtime_ns, reading.fingerprint()]
-            if seen.get(str(path)) != mark:
+            reading = replace(reading, mapping=load_mapping(home.root / source.mapping))
+        for path in find_files([home.root / source.path]):
+            mark = marks.get(str(path))
+            if mark is None or not mark.holds(home, path, reading, context.contract):
                 fresh.append((path, reading))
-                marks[str(path)] = mark
     results = ingest_files(context, fresh, jobs=jobs, notify=notify)
-    if marks:
-        with write_whole(seen_file) as temporary:
-            temporary.write_text(json.dumps({**seen, **marks}, indent=1), encoding="utf-8")
+    for (path, _), result in zip(fresh, results, strict=True):
+        before = marks.get(str(path))
+        if before is not None and before.grew_to(path, result.manifest.digest):
+            outgrown = read_manifest(home, before.digest)
+            if outgrown is not None:
+                remove_source(home, outgrown)
+        status = path.stat()
+        marks[str(path)] = _Mark(status.st_size, status.st_mtime_ns, result.manifest.digest)
+    if fresh:
+        with write_whole(home.work / _MARKS) as temporary:
+            body = {path: asdict(mark) for path, mark in sorted(marks.items())}
+            temporary.write_text(json.dumps(body, indent=1), encoding="utf-8")
     return results
+
+
+_MARKS = "sources.json"
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A declared file as it was when it was last ingested."""
+
+    size: int
+    changed: int
+    digest: str
+
+    def holds(self, home: Home, path: Path, reading: Reading, contract: Contract) -> bool:
+        """Whether the file need not be read: it has not changed, and the lake has it so read."""
+        status = path.stat()
+        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed):
+            return False
+        known = read_manifest(home, self.digest)
+        return known is not None and known.reading == _fingerprint(reading, contract)
+
+    def grew_to(self, path: Path, digest: str) -> bool:
+        """Whether the file now begins with all it was before, and goes on."""
+        return digest != self.digest and source_digest(path, first=self.size) == self.digest
+
+
+def _read_marks(home: Home) -> dict[str, _Mark]:
+    file = home.work / _MARKS
+    if not file.is_file():
+        return {}
+    try:
+        body = json.loads(file.read_text(encoding="utf-8"))
+        return {path: _Mark(**mark) for path, mark in body.items()}
+    except (ValueError, TypeError, AttributeError):
+        log.warning("%s is damaged; declared sources are read again", file)
+        return {}
+
+
+def _fingerprint(reading: Reading, contract: Contract) -> str:
+    return f"{reading.fingerprint()[:16]}-{contract.label}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
-from dante.errors import DanteError
+from dante.errors import ContractBrokenError, DanteError
 from dante.pipeline.context import Context
 from dante.pipeline.stages import STAGES, publish_lineage, quality_rows, track
 from dante.store.state import DayRecord, RunRecord, open_state
@@ -51,6 +51,9 @@ def recorded(context: Context, day: date, flow: str, *, keep: bool = False) -> I
     except Exception as error:
         text = str(error) if isinstance(error, DanteError) else f"{type(error).__name__}: {error}"
         with open_state(context.home, wait=60) as state:
+            if isinstance(error, ContractBrokenError):
+                # What an earlier run made of this day was made of other data.
+                state.forget_day(day)
             state.add_failure(day, quality_rows(context, day), clock.record("failed", text))
         raise
 

@@ -6,6 +6,7 @@ or be run again; only `track` touches the state, in one transaction.
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from types import MappingProxyType
@@ -66,7 +67,8 @@ def check(context: Context, day: date) -> list[CheckResult]:
     """
     context.require(day)
     contract = context.contract
-    profile = profile_packets(scan_day(context.home, context.manifests, day), day)
+    with _reading(day):
+        profile = profile_packets(scan_day(context.home, context.manifests, day), day)
     past = history(context.sensor_hours, day, contract.history_days)
     results = judge_day(contract, profile, past)
     with write_whole(context.home.quality(day)) as path:
@@ -81,6 +83,19 @@ def check(context: Context, day: date) -> list[CheckResult]:
             "or correct the source"
         )
     return results
+
+
+@contextmanager
+def _reading(day: date) -> Iterator[None]:
+    """Say of a damaged packet file what it is and what to do."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise DanteError(
+            f"the packets of {day} in the lake cannot be read ({reason}); ingest their sources "
+            "again with --again"
+        ) from None
 
 
 def quality_rows(context: Context, day: date) -> pl.DataFrame | None:
@@ -99,10 +114,11 @@ def sequences(context: Context, day: date) -> int:
         NotEnoughDataError: the day has no packets.
     """
     context.require(day)
-    made = day_sequences(
-        scan_day(context.home, context.manifests, day),
-        sentence_words=context.settings.model.sentence_words,
-    )
+    with _reading(day):
+        made = day_sequences(
+            scan_day(context.home, context.manifests, day),
+            sentence_words=context.settings.model.sentence_words,
+        )
     write_sequences(made, context.home.profiles(day), inputs=_profile_inputs(context, day))
     return made.senders.height
 

@@ -1,6 +1,7 @@
 """Which files a command means, and the digest that names each."""
 
 import hashlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,8 +38,12 @@ def find_files(paths: Sequence[str | Path]) -> list[Path]:
     return sorted(found, key=str)
 
 
-def source_digest(path: str | Path) -> str:
+def source_digest(path: str | Path, *, first: int | None = None) -> str:
     """The first 32 hex digits of SHA-256 over the file's bytes as they lie, compressed or not.
+
+    Args:
+        path: the file.
+        first: read only so many bytes of it.
 
     Raises:
         SourceError: the file cannot be read.
@@ -46,8 +51,10 @@ def source_digest(path: str | Path) -> str:
     digest = hashlib.sha256()
     try:
         with Path(path).open("rb") as file:
-            while block := file.read(_READ):
+            left = sys.maxsize if first is None else first
+            while block := file.read(min(_READ, left)):
                 digest.update(block)
+                left -= len(block)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     return digest.hexdigest()[:32]

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import polars as pl
@@ -114,7 +114,7 @@ def _parse(name: str, body: bytes) -> Manifest:
             digest=raw["digest"],
             source=raw["source"],
             reading=raw["reading"],
-            ingested_at=raw["ingested_at"],
+            ingested_at=datetime.fromisoformat(raw["ingested_at"]).isoformat(),
             rows={date.fromisoformat(day): int(n) for day, n in raw["rows"].items()},
             quarantined={
                 None if day is None else date.fromisoformat(day): int(n)
@@ -129,7 +129,8 @@ def _parse(name: str, body: bytes) -> Manifest:
                 orient="row",
             ),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    # A damaged file can make the readers of JSON and frames raise nearly anything.
+    except Exception as error:
         raise DanteError(
             f"manifest lake/ingests/{name} is damaged ({error}); delete it and ingest its source "
             "again"

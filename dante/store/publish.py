@@ -10,7 +10,7 @@ import duckdb
 
 from dante.errors import DanteError
 from dante.store.home import Home, write_whole
-from dante.store.state import open_state
+from dante.store.state import closed_state
 
 __all__ = ["PUBLISHED", "publish", "read_lineage"]
 
@@ -54,10 +54,12 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
     Raises:
         BusyError: another process holds the state after `wait` seconds.
     """
-    with open_state(home, wait=wait) as state:
-        state.con.execute("CHECKPOINT")
-        with write_whole(home.lineage) as copy:
-            shutil.copyfile(home.state, copy)
+    with closed_state(home, wait=wait) as state, write_whole(home.lineage) as copy:
+        # A publication that was cut off may have left a log, which would be replayed.
+        log = copy.with_name(f"{copy.name}.wal")
+        log.unlink(missing_ok=True)
+        shutil.copyfile(state, copy)
+        try:
             con = duckdb.connect(copy)
             try:
                 con.execute(_TRACKS)
@@ -66,6 +68,8 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
                 con.execute("CHECKPOINT")
             finally:
                 con.close()
+        finally:
+            log.unlink(missing_ok=True)
 
 
 def read_lineage(home: Home) -> duckdb.DuckDBPyConnection:

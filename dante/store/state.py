@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -18,7 +19,7 @@ from dante.errors import BusyError, DanteError
 from dante.store.home import Home
 from dante.store.migrations import apply_migrations
 
-__all__ = ["DAY_TABLES", "DayRecord", "RunRecord", "State", "open_state"]
+__all__ = ["DAY_TABLES", "DayRecord", "RunRecord", "State", "closed_state", "open_state"]
 
 DAY_TABLES: Final = (
     "pipeline.track_states",
@@ -187,29 +188,49 @@ def open_state(home: Home, *, wait: float = 0.0) -> Iterator[State]:
         BusyError: another process holds it after `wait`.
         DanteError: the file is no DuckDB database this version can open.
     """
+    with home.lock("state", wait=wait), _connected(home) as con:
+        yield State(con)
+
+
+@contextmanager
+def closed_state(home: Home, *, wait: float = 0.0) -> Iterator[Path]:
+    """The state's file, complete and closed, kept from other dante processes until the block ends.
+
+    It must be closed to be copied: reading the file would take away the lock of an open one.
+
+    Raises:
+        BusyError, DanteError: as `open_state`.
+    """
     with home.lock("state", wait=wait):
-        try:
-            con = duckdb.connect(home.state)
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                raise BusyError(
-                    f"{home.state} is open in another program; close it there and try again "
-                    f"(people query {home.lineage.name}, which is never locked)"
-                ) from None
-            raise DanteError(
-                f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
-                "move it away and run the backfill again"
+        with _connected(home) as con:
+            con.execute("CHECKPOINT")
+        yield home.state
+
+
+@contextmanager
+def _connected(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    try:
+        con = duckdb.connect(home.state)
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            raise BusyError(
+                f"{home.state} is open in another program; close it there and try again "
+                f"(people query {home.lineage.name}, which is never locked)"
             ) from None
-        except duckdb.Error as error:
-            raise DanteError(
-                f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
-                "move it away and run the backfill again"
-            ) from None
-        try:
-            apply_migrations(con)
-            yield State(con)
-        finally:
-            con.close()
+        raise DanteError(
+            f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
+            "move it away and run the backfill again"
+        ) from None
+    except duckdb.Error as error:
+        raise DanteError(
+            f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
+            "move it away and run the backfill again"
+        ) from None
+    try:
+        apply_migrations(con)
+        yield con
+    finally:
+        con.close()
 
 
 def _first_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dante.config import TrackSettings
+from dante.tracking.sample import scale
 from dante.tracking.track import Track
 
 __all__ = ["Matches", "Overlap", "match_clusters", "sender_overlap"]
@@ -94,6 +95,9 @@ def sender_overlap(
     on_last_day = np.zeros(len(tracks), dtype=np.int64)
     per_track = members.filter("newest").group_by("column").len()
     on_last_day[per_track["column"].to_numpy()] = per_track["len"].to_numpy()
+    # What a sleeper's sample shares stands for what all its senders would.
+    whole = np.array([scale(track.senders) if track.state == "asleep" else 1.0 for track in tracks])
+    shared = np.minimum(np.rint(shared * whole[None, :]).astype(np.int64), sizes[:, None])
     return Overlap(
         shared,
         shared / np.maximum(sizes, 1)[:, None],

@@ -16,7 +16,8 @@ from dante.labels.scanners import BenignNetworks
 from dante.schema import address_text, word_text
 from dante.tracking.behaviour import Behaviour, cluster_behaviours, learn, similarity, top_word
 from dante.tracking.match import Matches, Overlap, match_clusters, sender_overlap
-from dante.tracking.summary import top_networks, top_ports
+from dante.tracking.sample import sample_senders
+from dante.tracking.summary import network, top_networks, top_ports
 from dante.tracking.threats import THREATS, Sighting, judge
 from dante.tracking.track import TRACK_STATES, Event, Memory, Track
 
@@ -30,11 +31,6 @@ LINEAGE: Final[dict[str, pl.DataType]] = {
     "similarity": pl.Float64(),
     "shared_senders": pl.Int64(),
 }
-
-# Senders kept of a sleeping track: enough to know it again, bounded for ever.
-_SAMPLE = 4096
-# A multiplier for hashing senders into a sample that is the same in every run (Knuth 1998, 6.4).
-_HASH = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -300,15 +296,16 @@ def _heir(
     if not heirs:
         return None
     best = max(heirs, key=lambda heir: (heirs[heir], -heir))
-    enough = heirs[best] >= settings.cluster.min_senders
-    return (best, heirs[best]) if enough and heirs[best] >= settings.track.shared * seen else None
+    # Most of those seen today, who must be a fair part of all: a few of many prove nothing.
+    most = settings.track.shared * max(seen, last.height / 2)
+    enough = heirs[best] >= max(settings.cluster.min_senders, most)
+    return (best, heirs[best]) if enough else None
 
 
 def _sample(track: Track, memory: Memory) -> NDArray[np.uint64]:
     """A bounded sample of a track's senders, the ones with the smallest hashes (bottom-k)."""
     senders = memory.members.filter(pl.col("track_id") == track.track_id)["src"].to_numpy()
-    order = np.argsort(senders * _HASH, kind="stable")[:_SAMPLE]
-    return np.sort(senders[order])
+    return sample_senders(senders)
 
 
 def _alike(one: Track, other: Track, model: PortModel, settings: Settings) -> float:
@@ -410,7 +407,7 @@ def _threats(
             port_senders=int(users),
             expected=usual,
             senders=sources.len(),
-            networks=int((sources // 256).n_unique()),
+            networks=pl.DataFrame({"src": sources}).select(network()).n_unique(),
             benign=int(benign.contains(sources).sum()),
             raised=track.raised,
         )

@@ -4,10 +4,21 @@ import polars as pl
 
 from dante.schema import address_text, word_text
 
-__all__ = ["top_networks", "top_ports"]
+__all__ = ["network", "top_networks", "top_ports"]
 
 _PORTS = 8
 _NETWORKS = 3
+
+
+def network() -> pl.Expr:
+    """The first sender number of a sender's /24 network (IPv6: /48), from column `src`."""
+    wide = pl.col("src") >= 1 << 32
+    return (
+        pl.when(wide)
+        .then(pl.col("src") // 65536 * 65536)
+        .otherwise(pl.col("src") // 256 * 256)
+        .alias("network")
+    )
 
 
 def top_ports(senders: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
@@ -41,14 +52,9 @@ def top_networks(members: pl.DataFrame) -> pl.DataFrame:
     Returns:
         track_id and top_networks, text such as `203.0.113.0/24 62%, 198.51.100.0/24 9%`.
     """
-    wide = pl.col("src") >= 1 << 32
     sizes = members.group_by("track_id").agg(size=pl.len())
     used = (
-        members.with_columns(
-            network=pl.when(wide)
-            .then(pl.col("src") // 65536 * 65536)
-            .otherwise(pl.col("src") // 256 * 256)
-        )
+        members.with_columns(network())
         .group_by("track_id", "network")
         .agg(n=pl.len())
         .sort(["track_id", "n", "network"], descending=[False, True, False])

@@ -45,7 +45,7 @@ class Sighting:
         port_senders: senders of the day that use it.
         expected: senders the model's window would have on a day like this.
         senders: of the track today.
-        networks: /24s they are in.
+        networks: /24s (IPv6: /48s) they are in.
         benign: how many of them are known benign scanners.
         raised: its senders when it was last called a threat, 0 if it was not.
     """
@@ -107,7 +107,7 @@ def _reasons(sighting: Sighting, ratio: float) -> list[str]:
         reasons.append(f"{sighting.port_senders} senders try {sighting.port} where {usual} usual")
     else:
         reasons.append(f"it is known by {sighting.port}")
-    reasons.append(f"{sighting.senders} senders in {sighting.networks} networks (/24)")
+    reasons.append(f"{sighting.senders} senders in {sighting.networks} networks")
     if sighting.benign:
         reasons.append(f"{sighting.benign} of them are known benign scanners")
     return reasons

@@ -9,11 +9,36 @@ from pathlib import Path
 
 import pytest
 
-_COMMANDS = (
-    "demo init ingest train run backfill rewind status tracks lineage threats query report "
-    "simulate evaluate doctor"
-).split()
-_HEAVY = "polars great_expectations prefect gensim hdbscan duckdb pandas sklearn numpy scipy".split()
+_COMMANDS = [
+    "demo",
+    "init",
+    "ingest",
+    "train",
+    "run",
+    "backfill",
+    "rewind",
+    "status",
+    "tracks",
+    "lineage",
+    "threats",
+    "query",
+    "report",
+    "simulate",
+    "evaluate",
+    "doctor",
+]
+_HEAVY = [
+    "polars",
+    "great_expectations",
+    "prefect",
+    "gensim",
+    "hdbscan",
+    "duckdb",
+    "pandas",
+    "sklearn",
+    "numpy",
+    "scipy",
+]
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -88,7 +113,9 @@ def test_exit_code_1(dante, new_home, tmp_path):
     dante("ingest", tmp_path / "empty.csv", "--home", new_home).fault(1)
 
 
-@pytest.mark.parametrize("words", ["nosuch", "tracks --nosuch", "tracks --limit 0", "run", "lineage"])
+@pytest.mark.parametrize(
+    "words", ["nosuch", "tracks --nosuch", "tracks --limit 0", "run", "lineage"]
+)
 def test_exit_code_2(dante, words):
     """A command line that is not understood is wrong usage, 2, and says so on stderr."""
     answer = dante(*words.split())
@@ -188,8 +215,10 @@ def test_reader_has_enough(home):
     """A reader that closes the pipe early (`| head -1`) is no fault and makes no noise."""
     command = "from dante.cli import main; main()"
     process = subprocess.Popen(
-        [sys.executable, "-c", command, "query", "FROM memberships, range(30)", "--format", "csv"]
-        + ["--home", str(home)],
+        [
+            *(sys.executable, "-c", command, "query", "FROM memberships, range(30)"),
+            *("--format", "csv", "--home", str(home)),
+        ],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -215,7 +215,19 @@ def test_same_bytes_under_another_name(dante, new_home, packets):
     assert "1 of 1 files were there already" in answer.err
 
 
-_NAMES = ["two words", "it's", 'a "b"', "[1]", "{a,b}", "star*", "q?", "#x%20&y", "é☃", "-x", "a\nb"]
+_NAMES = [
+    "two words",
+    "it's",
+    'a "b"',
+    "[1]",
+    "{a,b}",
+    "star*",
+    "q?",
+    "#x%20&y",
+    "é☃",
+    "-x",
+    "a\nb",
+]
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -233,10 +245,11 @@ def test_names_of_files(dante, new_home, packets, name):
         pytest.param(
             name,
             marks=pytest.mark.xfail(strict=True, reason="Polars takes the spill's path for a glob")
-            if set(name) & set("[?")
+            if "[" in name
             else (),
         )
         for name in _NAMES
+        if "?" not in name
     ],
 )
 def test_names_of_homes(dante, tmp_path, packets, name):
@@ -244,6 +257,12 @@ def test_names_of_homes(dante, tmp_path, packets, name):
     answer = _ingest(dante, tmp_path / name, packets())
     assert answer.code == 0, answer.err
     assert '"packets": 60' in dante("status", "--home", tmp_path / name, "--format", "json").out
+
+
+@pytest.mark.xfail(strict=True, reason="told as a bug, and only when the state is opened")
+def test_name_no_home_can_have(dante, tmp_path, packets):
+    """A home that DuckDB cannot write below, for the `?` in its name, is refused at once."""
+    assert "?" in _ingest(dante, tmp_path / "q?", packets()).fault(2)
 
 
 @pytest.mark.xfail(strict=True, reason="the home's own path is searched as a pattern")
@@ -261,9 +280,8 @@ def test_declared_sources_in_an_odd_home(dante, tmp_path, packets):
 def test_name_that_is_no_text(dante, new_home, packets):
     """A file whose name is not UTF-8 can be ingested without harm to the home."""
     path = packets()
-    odd = os.fsencode(path.parent) + b"/\xff.csv"
-    os.rename(path, odd)
-    assert _ingest(dante, new_home, os.fsdecode(odd)).code == 0
+    odd = path.rename(path.with_name(os.fsdecode(b"\xff.csv")))
+    assert _ingest(dante, new_home, odd).code == 0
     assert '"packets": 60' in dante("status", "--home", new_home, "--format", "json").out
 
 

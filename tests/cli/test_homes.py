@@ -13,7 +13,9 @@ from dante.config import load_settings, settings_template
 _DAY = "2025-03-06"
 
 
-@pytest.mark.parametrize("day", ["yesterday", "2025-02-30", "2025-3-1", "", "01/03/2025", "\x1b[31m"])
+@pytest.mark.parametrize(
+    "day", ["yesterday", "2025-02-30", "2025-3-1", "", "01/03/2025", "\x1b[31m"]
+)
 @pytest.mark.parametrize("words", ["run DAY", "backfill DAY 2025-03-01", "rewind DAY", "train DAY"])
 def test_no_day(dante, home, words, day):
     """What is no day is wrong usage, shown harmlessly, with a day as it should be written."""
@@ -213,7 +215,9 @@ def test_state_held_by_another_program(dante, own_home, command):
     assert "open in another program" in sentence
 
 
-@pytest.mark.parametrize("command", ["run 2025-03-06", "backfill 2025-03-01 2025-03-06", "rewind 2025-03-06"])
+@pytest.mark.parametrize(
+    "command", ["run 2025-03-06", "backfill 2025-03-01 2025-03-06", "rewind 2025-03-06"]
+)
 def test_home_at_work(dante, own_home, command):
     """While another dante works on the home, work fails with 1 at once and names the home."""
     from dante.store.home import Home

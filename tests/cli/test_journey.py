@@ -6,9 +6,18 @@ import shlex
 import pytest
 
 _SPAN = ("2025-03-01", "2025-03-06")
-_VIEWS = (
-    "memberships tracks lineage track_days threats daily models quality ingests runs"
-).split()
+_VIEWS = [
+    "memberships",
+    "tracks",
+    "lineage",
+    "track_days",
+    "threats",
+    "daily",
+    "models",
+    "quality",
+    "ingests",
+    "runs",
+]
 
 
 def _published(dante, home, views=_VIEWS):
@@ -142,7 +151,9 @@ class _Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attrs):
         if tag in ("script", "iframe", "object", "embed"):
             self.loads.append(tag)
-        self.loads += [v for k, v in attrs if k in ("src", "onload") or (k == "href" and tag == "link")]
+        self.loads += [
+            v for k, v in attrs if k in ("src", "onload") or (k == "href" and tag == "link")
+        ]
 
 
 def test_report(dante, home, tmp_path):

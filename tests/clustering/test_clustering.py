@@ -124,11 +124,6 @@ def test_the_order_of_points_only_renames_clusters(seed: int, n: int, least: int
     assert _parts(one[order]) == _parts(other)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a light point between two clusters joins one, the other or none at one and the same "
-    "distance, and the order of the points decides; the hdbscan package does the same",
-)
 def test_a_tie_is_not_decided_by_the_order_of_points() -> None:
     """Light points, too, fall into the same clusters in any order."""
     rng = np.random.Generator(np.random.PCG64(29))
@@ -181,11 +176,6 @@ def test_points_within_one_radius_are_one_cluster() -> None:
     assert set(labels.tolist()) == {0}
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="one far point makes the longest edge longer than the radius, which forbids the one "
-    "cluster, and hdbscan never joins the last two clusters below the root",
-)
 def test_one_far_point_does_not_part_what_lies_within_one_radius() -> None:
     """Two groups nearer than the radius are one, noise elsewhere or not."""
     rng = np.random.Generator(np.random.PCG64(0))

@@ -55,7 +55,9 @@ def test_every_key_is_known(declared, deployments, models):
 def test_prefect_reads_it(declared, models):
     """Prefect's own models accept the file and keep all of it."""
     read = models.PrefectYamlModel.model_validate(declared)
-    assert [one.name for one in read.deployments] == [one["name"] for one in declared["deployments"]]
+    assert [one.name for one in read.deployments] == [
+        one["name"] for one in declared["deployments"]
+    ]
     for one, raw in zip(read.deployments, declared["deployments"], strict=True):
         assert len(one.schedules) == len(raw["schedules"])
         assert one.work_pool.job_variables == raw["work_pool"]["job_variables"]
@@ -140,7 +142,9 @@ def test_one_pool(deployments):
 
 
 def _sources(room):
-    return {path: ast.parse(path.read_text("utf-8")) for path in sorted((_ROOT / room).glob("*.py"))}
+    return {
+        path: ast.parse(path.read_text("utf-8")) for path in sorted((_ROOT / room).glob("*.py"))
+    }
 
 
 def _imported(tree):
@@ -151,7 +155,17 @@ def _imported(tree):
             yield node.module or ""
 
 
-_OF_DATA = {"polars", "duckdb", "numpy", "pandas", "scipy", "sklearn", "gensim", "hdbscan", "pyarrow"}
+_OF_DATA = {
+    "polars",
+    "duckdb",
+    "numpy",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "gensim",
+    "hdbscan",
+    "pyarrow",
+}
 
 
 @pytest.mark.parametrize("room", ["flows", "tasks"])

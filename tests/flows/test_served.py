@@ -234,7 +234,9 @@ def test_artifacts(copied, days):
     from flows.day import day as flow
 
     with read_lineage(Home(copied)) as con:
-        known = con.execute("SELECT day, count(*) FROM threats GROUP BY day ORDER BY day").fetchall()
+        known = con.execute(
+            "SELECT day, count(*) FROM threats GROUP BY day ORDER BY day"
+        ).fetchall()
     assert known, "the telescope has threats to show"
     wanted, count = known[-1]
     assert flow(wanted, str(copied)) == count
@@ -263,8 +265,10 @@ def test_command_line_through_prefect(server, empty, captures, days, tmp_path, g
     """`dante run` through a server speaks as it does without one: no logs, no traceback."""
     _ingest(empty, [captures[0] if good else _few(tmp_path, days[0])])
     done = subprocess.run(
-        [sys.executable, "-c", "from dante.cli import main; main()", "run", str(days[0])]
-        + ["--home", str(empty)],
+        [
+            *(sys.executable, "-c", "from dante.cli import main; main()"),
+            *("run", str(days[0]), "--home", str(empty)),
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "PREFECT_API_URL": server, "PYTHONPATH": str(_ROOT)},

@@ -95,11 +95,6 @@ def test_a_broken_day_is_mended_by_the_missing_packets(
     assert published["memberships"].equals(whole_day)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="add_failure replaces the day's quality and leaves its rows of an older run: the day "
-    "is published as failed and as fine at once",
-)
 def test_a_day_that_comes_to_break_its_contract_loses_its_old_result(
     telescope: "Telescope", tmp_path: Path
 ) -> None:
@@ -136,11 +131,6 @@ def test_a_day_of_backscatter_is_done_without_members(tmp_path: Path) -> None:
     assert daily["births"].to_list() == [0, 1]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="senders of the only two ports sum to the zero vector, and NaN ends in scikit-learn's "
-    "ValueError",
-)
 def test_a_telescope_that_sees_two_ports_is_tracked(tmp_path: Path) -> None:
     """Thirty senders of 22/tcp and 23/tcp each are one cluster, not an error."""
     rows = [(src, port, 2) for src in range(30) for port in (22, 23)]
@@ -189,9 +179,6 @@ def test_missing_packets_of_an_ingested_source_are_named(done: Context) -> None:
         run_day(done, day(3))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="scan_day is lazy, so Polars' own error comes out of `check`, unrecorded"
-)
 def test_damaged_packets_are_an_error_in_a_sentence(ingested: Make) -> None:
     """A file of packets that is no Parquet is named; the days before it are done all the same."""
     context = ingested("h")
@@ -278,10 +265,6 @@ def test_declared_sources_are_read_once(telescope: "Telescope", tmp_path: Path) 
     assert open_context(tmp_path).days == [day(1), day(2), day(3)]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="work/sources.json says the file was read, whether or not its manifest is there still",
-)
 def test_a_declared_source_comes_back_after_its_damaged_manifest_was_deleted(
     telescope: "Telescope", tmp_path: Path
 ) -> None:
@@ -294,7 +277,6 @@ def test_a_declared_source_comes_back_after_its_damaged_manifest_was_deleted(
     assert open_context(tmp_path).days == [day(1), day(2)]
 
 
-@pytest.mark.xfail(strict=True, reason="a damaged work/sources.json ends in json's own error")
 def test_what_was_seen_before_may_be_damaged(telescope: "Telescope", tmp_path: Path) -> None:
     """The folder `work` may be deleted or damaged while nothing runs: files are looked at anew."""
     _declared(telescope, tmp_path)
@@ -303,10 +285,6 @@ def test_what_was_seen_before_may_be_damaged(telescope: "Telescope", tmp_path: P
     assert all(item.already for item in ingest_declared(open_context(tmp_path)))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a file that has grown has another digest, and what it gave before is kept beside it",
-)
 def test_a_declared_file_that_grows_is_not_counted_twice(tmp_path: Path) -> None:
     """A log that is appended to gives each of its packets once."""
     log = tmp_path / "log.csv"

@@ -232,10 +232,6 @@ def test_a_changed_setting_is_applied_by_the_next_backfill(ingested: Make, done:
     assert plan_backfill(redone, FIRST, LAST).todo == tuple(day(n) for n in range(5, DAYS + 1))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the fingerprint of a day has the paths of threat.benign and not what stands in them",
-)
 def test_a_changed_list_of_benign_networks_makes_days_stale(done: Context) -> None:
     """Threats come from the lists too, so days done with an older list are stale."""
     root = done.home.root

@@ -79,22 +79,6 @@ def test_a_reader_keeps_the_old_publication_and_a_new_one_has_the_new(home: Home
         old.communicate(b"\n")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="DuckDB keeps one database per path and process: while one connection is open, a new "
-    "one is given the old file",
-)
-def test_a_new_reader_in_the_same_process_has_the_new_publication(home: Home) -> None:
-    """A server that answers one question slowly answers the next one from the new publication."""
-    publish(home)
-    with read_lineage(home):
-        with open_state(home) as state:
-            state.commit_day(record(DAY))
-        publish(home)
-        with read_lineage(home) as new:
-            assert count(new, "memberships") == 1
-
-
 _DIE_PUBLISHING = """
 import os, sys, duckdb
 from pathlib import Path
@@ -113,11 +97,6 @@ publish.publish(Home(Path(sys.argv[1])))
 """
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="write_whole removes the half-made copy but not the write-ahead log DuckDB left beside "
-    "it, which is then replayed onto the next copy: table tracks already exists",
-)
 def test_a_killed_publication_is_made_up_for_by_the_next(home: Home) -> None:
     """After a kill in the middle the old publication stands, and the next one goes through."""
     publish(home)
@@ -135,30 +114,6 @@ def test_a_killed_publication_is_made_up_for_by_the_next(home: Home) -> None:
         "lineage.duckdb",
         "state.duckdb",
     ]
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="copying the file and closing the copy's source drops the POSIX lock DuckDB holds on it",
-)
-def test_the_state_stays_locked_while_it_is_published(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No other program can open the state between the copy and the end of a publication."""
-    import shutil
-
-    outcome: list[bool] = []
-    copy = shutil.copyfile
-
-    def copied(source: Path, target: Path) -> None:
-        copy(source, target)
-        other = elsewhere("import sys, duckdb; duckdb.connect(sys.argv[1])", source)
-        other.communicate()
-        outcome.append(other.returncode == 0)
-
-    monkeypatch.setattr("dante.store.publish.shutil.copyfile", copied)
-    publish(home)
-    assert outcome == [False]
 
 
 @pytest.mark.parametrize(

@@ -113,11 +113,6 @@ def test_senders_that_go_over_merge_their_track(world: "World") -> None:
     assert world.states()[2]["state"] == "ended"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the heir needs half of the old senders seen that day, not half of the old senders: "
-    "five of a thousand are enough, and what was merged can never recur",
-)
 def test_a_few_senders_that_go_over_do_not_merge_a_large_track(world: "World") -> None:
     """A large campaign that pauses is not ended because some of its addresses do other things."""
     world.day(0, [(range(1000), A), (range(2000, 2040), B)])
@@ -183,11 +178,6 @@ def test_a_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -
     assert (1, "recur", None) in _events(found)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the overlap with a sleeper is counted on its sample of 4,096 senders but set against "
-    "the whole cluster, so more than 8,192 senders can never share half",
-)
 def test_a_large_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -> None:
     """The size of a campaign does not decide whether its senders are known again."""
     world = new_world(track={"sleep_after": 2})
@@ -285,7 +275,7 @@ def test_a_birth_of_something_new_is_a_threat(new_world: NewWorld) -> None:
     assert (row["track_id"], row["kind"], row["senders"]) == (2, "new", 100)
     assert 0.5 <= row["score"] <= 1
     assert "nothing like it was seen before" in row["reasons"]
-    assert "100 senders in 1 networks (/24)" in row["reasons"]
+    assert "100 senders in 1 networks" in row["reasons"]
 
 
 def test_few_senders_are_no_threat(new_world: NewWorld) -> None:
