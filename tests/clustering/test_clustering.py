@@ -4,7 +4,6 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
