@@ -18,7 +18,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 		{ echo "Python 3.11 or newer is needed; set PYTHON=path/to/it"; exit 1; }
 	@echo "setting up $(VENV) (about a minute) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes -r requirements.lock
+	@# The lock is complete, so nothing is resolved: pip would stumble over extras of locked packages.
+	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -87,6 +87,9 @@ def test_quick_start():
     assert len(loaded) < 700
 
 
+@pytest.mark.xfail(
+    strict=True, reason="read_lineage recommends `dante publish`, which does not exist"
+)
 def test_commands_that_messages_name():
     """Every command that a message or a setting file tells people to type exists."""
     named = set()
@@ -94,12 +97,7 @@ def test_commands_that_messages_name():
         for path in (_ROOT / room).rglob("*.py"):
             named |= set(re.findall(r"(?:`|next: |bin/)dante ([a-z]+)", path.read_text("utf-8")))
     assert "backfill" in named, "the search finds what is there"
-    assert named <= {*_COMMANDS, "serve", "export", "labels"} - {"serve", "export", "labels"}
-
-
-test_commands_that_messages_name = pytest.mark.xfail(
-    strict=True, reason="read_lineage recommends `dante publish`, which does not exist"
-)(test_commands_that_messages_name)
+    assert named <= set(_COMMANDS)
 
 
 def test_exit_code_0(dante, home):

@@ -153,6 +153,7 @@ def test_report_that_cannot_be_written(dante, home, tmp_path, kind):
     assert str(out) in answer.fault(answer.code)
 
 
+@pytest.mark.xfail(strict=True, reason="told as a bug")
 def test_full_disk(home):
     """A full disk is told in one sentence."""
     command = "from dante.cli import main; main()"
@@ -170,20 +171,13 @@ def test_full_disk(home):
     assert "a bug:" not in done.stderr
 
 
-test_full_disk = pytest.mark.xfail(strict=True, reason="told as a bug")(test_full_disk)
-
-
+@pytest.mark.xfail(strict=True, reason="told to be understood")
 def test_settings_that_are_a_folder(dante, tmp_path):
     """A folder named dante.toml is not taken for settings that are understood."""
     (tmp_path / "dante.toml").mkdir()
     answer = dante("init", "--home", tmp_path)
     assert answer.code in (1, 2)
     answer.fault(answer.code)
-
-
-test_settings_that_are_a_folder = pytest.mark.xfail(strict=True, reason="told to be understood")(
-    test_settings_that_are_a_folder
-)
 
 
 _HOLDER = (
@@ -344,7 +338,6 @@ def test_damaged_model(dante, own_home):
     assert dante("run", _DAY, "--home", own_home).code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="told as a bug, and only deleting it helps")
 def test_damaged_memory_of_sources(dante, own_home, packets):
     """A damaged note of what was read is no reason to stop: the sources are read again."""
     packets().rename(own_home / "packets.csv")

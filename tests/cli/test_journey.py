@@ -56,6 +56,7 @@ def test_only_our_words(journey):
     assert [line for line in lines if "days" not in line] == []
 
 
+@pytest.mark.xfail(strict=True, reason="the advice leaves out --home, so it is about another home")
 def test_status_next_step(dante, own_home):
     """What `status` says to type next can be typed as it is, and does what is left."""
     assert dante("rewind", "2025-03-06", "--home", own_home).code == 0
@@ -63,11 +64,6 @@ def test_status_next_step(dante, own_home):
     words = shlex.split(answer.err.splitlines()[-1].split("next: dante ")[1])
     assert words[:3] == ["backfill", "2025-03-06", "2025-03-06"]
     assert "--home" in words
-
-
-test_status_next_step = pytest.mark.xfail(
-    strict=True, reason="the advice leaves out --home, so it is about another home"
-)(test_status_next_step)
 
 
 @pytest.mark.xfail(strict=True, reason="the home is not quoted")
@@ -200,7 +196,6 @@ def test_doctor_finds_faults(dante, home, new_home, monkeypatch):
     assert "settings,false," in answer.out
 
 
-@pytest.mark.xfail(strict=True, reason="opposite vectors add up to zero, and 0/0 stops the day")
 def test_telescope_of_two_ports(dante, new_home, tmp_path):
     """A telescope that sees two ports only, tried together, is small but no fault."""
     path = tmp_path / "two.csv"
