@@ -103,8 +103,8 @@ def _suite(contract: Contract) -> _Suite:
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    # It announces its temporary folder at level INFO, which Prefect would show.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # It sets this logger to INFO and announces its temporary folder, which Prefect would show.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas("profiles").add_dataframe_asset("day")
