@@ -66,7 +66,7 @@ class ClusterSettings(_Section):
 
     min_senders: int = Field(5, ge=2, description="the fewest senders that make a cluster")
     radius: float = Field(
-        0.2, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
+        0.15, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
     )
     everyday_share: Share = Field(
         0.01, description="a word this share of senders use counts half in a sender's vector"

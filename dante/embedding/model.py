@@ -64,6 +64,19 @@ class PortModel:
     vectors: NDArray[np.float32]
     senders: NDArray[np.int64]
 
+    def _row(self, words: NDArray[np.uint32]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+        """Each word's row, and whether it has one."""
+        place = np.searchsorted(self.words, words)
+        inside = place < len(self.words)
+        inside[inside] = self.words[place[inside]] == words[inside]
+        return place, inside
+
+    def learnt(self, words: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """Whether the model has a vector for each word, (len(words),)."""
+        place, inside = self._row(words)
+        inside[inside] = self.vectors[place[inside]].any(axis=1)
+        return inside
+
     def word_vectors(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """Unit vectors of words, (len(words), dimensions) float64.
 
@@ -71,9 +84,7 @@ class PortModel:
         that it is far from every other word and the same in every run and model.
         """
         out = np.zeros((len(words), self.card.dimensions))
-        place = np.searchsorted(self.words, words)
-        inside = place < len(self.words)
-        inside[inside] = self.words[place[inside]] == words[inside]
+        place, inside = self._row(words)
         out[inside] = self.vectors[place[inside]]
         for row in np.flatnonzero(~out.any(axis=1)):
             out[row] = _own_direction(int(words[row]), self.card.dimensions)
@@ -81,9 +92,7 @@ class PortModel:
 
     def share(self, words: NDArray[np.uint32]) -> NDArray[np.float64]:
         """The share of the window's sender-days that used each word, (len(words),) float64."""
-        place = np.searchsorted(self.words, words)
-        inside = place < len(self.words)
-        inside[inside] = self.words[place[inside]] == words[inside]
+        place, inside = self._row(words)
         out = np.zeros(len(words))
         out[inside] = self.senders[place[inside]] / max(self.card.sender_days, 1)
         return out

@@ -23,6 +23,8 @@ __all__ = ["Profiles", "day_profiles", "embed_profiles", "rarity"]
 _STEPS = 6
 # Shorter than this a sum of weighted unit vectors is rounding.
 _NOTHING = 1e-9
+# After three rounds two words of which half the senders use both are 0.98 alike.
+_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,36 @@ def rarity(
     return np.asarray(everyday_share / (everyday_share + model.share(words)), dtype=np.float64)
 
 
+def _by_company(
+    profiles: Profiles, model: PortModel, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Unit vectors of the day's words, (w, dimensions) float64.
+
+    A word the model has not learnt starts from its own direction and moves towards the words that
+    its senders also use today, seldom words drawing more: the ports of a campaign born today come
+    to lie together before any model has seen them.
+    """
+    vectors = model.word_vectors(profiles.words)
+    new = np.flatnonzero(~model.learnt(profiles.words))
+    if not len(new):
+        return vectors
+    used = sparse.csc_array((profiles.use > 0).astype(np.float64))
+    ours = used[:, new]
+    # Senders that use both a new word and another, drawing by how seldom the other is.
+    draw = (ours.T @ sparse.diags_array(profiles.senders.astype(np.float64)) @ used).tocsr()
+    draw = draw @ sparse.diags_array(weights)
+    for _ in range(_ROUNDS):
+        moved = draw @ vectors
+        vectors[new] = moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return vectors
+
+
 def embed_profiles(
     profiles: Profiles, model: PortModel, *, everyday_share: float
 ) -> NDArray[np.float64]:
     """Unit vectors of profiles, (p, dimensions) float64."""
     weights = rarity(model, profiles.words, everyday_share=everyday_share)
-    directions = model.word_vectors(profiles.words) * weights[:, None]
+    directions = _by_company(profiles, model, weights) * weights[:, None]
     vectors = profiles.use @ directions
     lengths = np.linalg.norm(vectors, axis=1)
     # Opposite words may cancel out: then the one that says most speaks for all.

@@ -1,7 +1,9 @@
 """Training: gensim's Word2Vec (skip-gram, negative sampling) on port sentences.
 
 Only sentences of at least two words teach company, so only they are read; how common a word is
-comes from all senders. Two measures keep the vectors of a small or young telescope from
+comes from all senders. A word's vector is the sum of what skip-gram knows of it as a word and as
+company (Levy, Goldberg, Dagan, TACL 2015): ports that are used together are then alike even if
+they share no third port. Two measures keep the vectors of a small or young telescope from
 collapsing into one direction: a small corpus is read more often, and the mean vector is taken off
 (Mu and Viswanath, "All-but-the-top", ICLR 2018).
 """
@@ -104,12 +106,15 @@ def train_model(
 
 def _centred(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Unit vectors without the direction all of them share."""
-    vectors = vectors - vectors.mean(axis=0)
+    return _unit(vectors - vectors.mean(axis=0))
+
+
+def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1))
 
 
-def _word2vec(corpus: Path, tokens: int, settings: ModelSettings) -> dict[int, NDArray[np.float32]]:
+def _word2vec(corpus: Path, tokens: int, settings: ModelSettings) -> dict[int, NDArray[np.float64]]:
     """Vectors of the words that enough sentences use."""
     from gensim.models import Word2Vec
 
@@ -134,4 +139,5 @@ def _word2vec(corpus: Path, tokens: int, settings: ModelSettings) -> dict[int, N
         total_words=model.corpus_total_words,
         epochs=model.epochs,
     )
-    return {int(word): model.wv.vectors[row] for row, word in enumerate(model.wv.index_to_key)}
+    both = _unit(model.wv.vectors.astype(np.float64)) + _unit(model.syn1neg.astype(np.float64))
+    return {int(word): both[row] for row, word in enumerate(model.wv.index_to_key)}

@@ -13,6 +13,8 @@ __all__ = ["MAX_RAW", "Batch", "gather", "refuse"]
 MAX_RAW: Final = 4096
 """Characters of a refused row that are kept."""
 
+_MAX_BYTES: Final = 1 << 27
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -45,17 +47,20 @@ def refuse(day: pl.Series, row: pl.Series, raw: list[str], reason: pl.Series) ->
 
 
 def gather(batches: Iterable[Batch], limit: int) -> Iterator[Batch]:
-    """Join consecutive batches as long as they hold at most `limit` rows together."""
+    """Join consecutive batches as long as they hold at most `limit` rows and 128 MiB together."""
     held: list[Batch] = []
-    rows = 0
+    rows = size = 0
     for batch in batches:
         if not batch.rows:
             continue
-        if held and rows + batch.rows > limit:
+        # Hostile rows are kilobytes each: counted in rows alone, a batch could be gigabytes.
+        more = int(batch.packets.estimated_size() + batch.refused.estimated_size())
+        if held and (rows + batch.rows > limit or size + more > _MAX_BYTES):
             yield _joined(held)
-            held, rows = [], 0
+            held, rows, size = [], 0, 0
         held.append(batch)
         rows += batch.rows
+        size += more
     if held:
         yield _joined(held)
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from dante.errors import SourceError
+from dante.errors import ConfigError, SourceError
 from dante.schema import PACKETS
 from dante.sources.batch import Batch, gather, refuse
 from dante.sources.columns import choose_columns
@@ -25,6 +25,7 @@ from dante.sources.streams import CutError, chunks
 __all__ = ["guess_separator", "read_csv"]
 
 _BLOCK: Final = 1 << 24
+_MAX_COLUMNS: Final = 1 << 14
 _SEPARATORS: Final = (",", "\t", ";", "|")
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -115,8 +116,7 @@ def _opening(source: "_Source", mapping: Mapping) -> tuple[Dialect, list[str]]:
     """The dialect and the names of the columns, from the mapping and the header line."""
     if not mapping.header:
         separator = mapping.separator or ","
-        names = list(mapping.names)
-        return Dialect(len(names), separator, mapping.quote, mapping.comment), names
+        return _dialect(source, mapping, separator, list(mapping.names))
     line = source.header(mapping.comment)
     try:
         text = line.decode("utf-8")
@@ -124,7 +124,21 @@ def _opening(source: "_Source", mapping: Mapping) -> tuple[Dialect, list[str]]:
         names = split_line(text, Dialect(0, separator, mapping.quote, None))
     except (UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{source.path}: the header line cannot be read ({error})") from error
-    names = [name.strip() for name in names]
+    return _dialect(source, mapping, separator, [name.strip() for name in names])
+
+
+def _dialect(
+    source: "_Source", mapping: Mapping, separator: str, names: list[str]
+) -> tuple[Dialect, list[str]]:
+    if len(names) > _MAX_COLUMNS:
+        raise SourceError(
+            f"{source.path}: {len(names):,} columns; at most {_MAX_COLUMNS:,} are read"
+        )
+    if separator == mapping.quote:
+        raise ConfigError(
+            f"{source.path}: fields are separated by {separator!r}, which the mapping says is the "
+            "quote: say in it what the separator is"
+        )
     return Dialect(len(names), separator, mapping.quote, mapping.comment), names
 
 
@@ -155,19 +169,25 @@ class _Source:
 
     def header(self, comment: str | None) -> bytes:
         """The first line that is neither blank nor a comment, taken off."""
+        start = 0
         while True:
-            while b"\n" not in self._held and len(self._held) < MAX_LINE:
-                if not (chunk := self._more()):
-                    break
-                self._held += chunk
-            line, feed, self._held = self._held.partition(b"\n")
-            if not feed and self.damage is not None:
+            end = self._held.find(b"\n", start)
+            if end < 0 and len(self._held) - start < MAX_LINE and (chunk := self._more()):
+                self._held, start = self._held[start:] + chunk, 0
+                continue
+            line = self._held[start : None if end < 0 else end].removesuffix(b"\r")
+            if len(line) >= MAX_LINE:
+                raise SourceError(
+                    f"{self.path}: the header line, or one above it, has {MAX_LINE:,} bytes or more"
+                )
+            if end < 0 and self.damage is not None:
                 raise SourceError(f"{self.path}: damaged within the header ({self.damage})")
-            line = line.removesuffix(b"\r")
             if line and not (comment and line.startswith(comment.encode())):
+                self._held = b"" if end < 0 else self._held[end + 1 :]
                 return line
-            if not feed:
+            if end < 0:
                 raise SourceError(f"{self.path}: the file holds no header line")
+            start = end + 1
 
     def blocks(self, size: int) -> Iterator[bytes]:
         """Blocks of about `size` bytes that end in a line feed; a cut last line is `rest`."""

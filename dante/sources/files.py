@@ -49,6 +49,8 @@ def source_digest(path: str | Path, *, first: int | None = None) -> str:
         SourceError: the file cannot be read.
     """
     digest = hashlib.sha256()
+    if Path(path).exists() and not Path(path).is_file():  # reading a pipe would use it up
+        raise SourceError(f"{path}: cannot be read (it is not a regular file)")
     try:
         with Path(path).open("rb") as file:
             left = sys.maxsize if first is None else first

@@ -18,6 +18,7 @@ __all__ = ["FIELDS", "Mapping", "load_mapping", "parse_mapping"]
 FIELDS: Final = (*PACKETS, "icmp_type", "icmp_code")
 """What a column may be read as: the canonical columns, and the two an ICMP `dport` is made of."""
 
+_MAX_COMMENT: Final = 16
 _KINDS: Final = ("auto", "integer", "text")
 _TABLES: Final[dict[str, dict[str, type]]] = {
     "csv": {"separator": str, "header": bool, "columns": list, "comment": str, "quote": str},
@@ -76,7 +77,7 @@ def parse_mapping(text: str, where: str = "mapping") -> Mapping:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers and nesting without end
         raise ConfigError(f"{where}: not TOML ({error})") from error
     _check_keys(tables, where)
     table = tables.get("csv", {})
@@ -85,8 +86,8 @@ def parse_mapping(text: str, where: str = "mapping") -> Mapping:
     if separator is not None and separator == quote:
         raise ConfigError(f"{where}: [csv] separator and quote are the same character")
     comment = table.get("comment") or None
-    if comment is not None and not comment.isascii():
-        raise ConfigError(f"{where}: [csv] comment must be ASCII characters")
+    if comment is not None and not (comment.isascii() and len(comment) <= _MAX_COMMENT):
+        raise ConfigError(f"{where}: [csv] comment must be 1 to {_MAX_COMMENT} ASCII characters")
     names = _names(table, where)
     header = bool(table.get("header", not names))
     if header == bool(names):
@@ -158,10 +159,16 @@ def _is_protocol(value: object) -> bool:
 
 
 def _proto_names(names: dict[str, Any], where: str) -> tuple[tuple[str, int], ...]:
+    found: dict[str, int] = {}
     for name, number in names.items():
         if not _is_protocol(number):
             raise ConfigError(f"{where}: [proto] names: {name!r} must be a number in 0..255")
-    return tuple(sorted((name.strip().lower(), int(number)) for name, number in names.items()))
+        plain = name.strip().lower()
+        if plain.lstrip("+-").isdecimal():
+            raise ConfigError(f"{where}: [proto] names: {name!r} is a number and cannot be a name")
+        if found.setdefault(plain, int(number)) != number:
+            raise ConfigError(f"{where}: [proto] names: {plain!r} stands for two numbers")
+    return tuple(sorted(found.items()))
 
 
 def _proto_default(table: dict[str, Any], where: str) -> str | int | None:

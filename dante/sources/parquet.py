@@ -40,10 +40,12 @@ def read_parquet(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterat
             field: names[index]
             for field, index in choose_columns(path, names, reading.mapping or Mapping()).items()
         }
+        columns = list(dict.fromkeys(chosen.values()))  # two fields may be read from one
+        for name in columns:  # Polars has no such type, and panics
+            if pa.types.is_decimal256(file.schema_arrow.field(name).type):
+                raise SourceError(f"{path}: column {name!r} is a decimal of 256 bits; 128 are read")
         row = 0
-        batches = file.iter_batches(
-            batch_size=rows_per_batch, columns=list(chosen.values()), use_threads=True
-        )
+        batches = file.iter_batches(batch_size=rows_per_batch, columns=columns, use_threads=True)
         while True:
             try:
                 arrow = next(batches, None)
@@ -59,7 +61,7 @@ def read_parquet(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterat
                 *(_plain(path, field, name, whole.schema[name]) for field, name in chosen.items()),
             )
             if frame.height:
-                yield interpret(frame, rule, _Json(whole, list(chosen.values())))
+                yield interpret(frame, rule, _Json(whole, columns))
             row += frame.height
 
 

@@ -52,9 +52,9 @@ def chunks(path: Path) -> Generator[bytes, None, None]:
     """
     kind = compression(path)
     if kind == "gzip":
-        return _gzip(path)
+        return _merged(_gzip(path))
     if kind == "zstd":
-        return _zstd(path)
+        return _merged(_zstd(path))
     return _plain(path)
 
 
@@ -69,6 +69,25 @@ def first_bytes(path: Path, size: int) -> bytes:
         while len(head) < size and (chunk := next(stream, b"")):
             head += chunk
     return head[:size]
+
+
+def _merged(pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
+    """The same bytes in pieces that are not tiny, as those of a million gzip members are."""
+    held = bytearray()
+    damage = None
+    with contextlib.closing(pieces):
+        try:
+            for piece in pieces:
+                held += piece
+                if len(held) >= _READ:
+                    yield bytes(held)
+                    held.clear()
+        except CutError as error:
+            damage = error
+    if held:
+        yield bytes(held)
+    if damage is not None:
+        raise damage
 
 
 def _plain(path: Path) -> Generator[bytes, None, None]:
@@ -100,7 +119,11 @@ def _gzip(path: Path) -> Generator[bytes, None, None]:
                 else:
                     data = inflate.unconsumed_tail
     if not fresh:
-        if out := inflate.flush():
+        try:
+            out = inflate.flush()
+        except zlib.error as error:
+            raise CutError(f"gzip: {error}") from error
+        if out:
             yield out
         if not inflate.eof:
             raise CutError("gzip: the stream ends too early")

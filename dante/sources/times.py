@@ -54,9 +54,12 @@ def check_format(format: str, where: str) -> None:
 def check_zone(tz: str, where: str) -> None:
     """Raise ConfigError unless `tz` is a time zone of the IANA database."""
     try:
+        known = bool(tz)
         pl.Series([0]).cast(pl.Datetime("us")).dt.replace_time_zone(tz)
-    except pl.exceptions.PolarsError as error:
-        raise ConfigError(f"{where} {tz!r} is not a time zone such as 'Europe/Rome'") from error
+    except pl.exceptions.PolarsError:
+        known = False
+    if not known:
+        raise ConfigError(f"{where} {tz[:60]!r} is not a time zone such as 'Europe/Rome'")
 
 
 def needs_year(format: str) -> bool:
@@ -151,13 +154,14 @@ def _localised(times: pl.Series, tz: str) -> pl.Series:
 
 
 def _from_digits(text: pl.Series, format: str) -> pl.Series:
-    frame = pl.DataFrame({"text": text})
     whole = text.cast(pl.Int64, strict=False)
     if whole.null_count() == text.null_count():
         return _from_integer(whole, format)
-    parts = pl.col("text").str.extract_groups(r"^([0-9]{1,18})(?:\.([0-9]{1,18}))?$")
+    frame = pl.DataFrame({"text": text, "plain": whole})
+    parts = pl.col("text").str.extract_groups(r"^([0-9]{1,18})\.([0-9]{1,18})$")
+    # `plain` first: what is a whole number among whole numbers is one among others too.
     frame = frame.select(
-        whole=parts.struct.field("1").cast(pl.Int64, strict=False),
+        whole=pl.coalesce("plain", parts.struct.field("1").cast(pl.Int64, strict=False)),
         nanos=parts.struct.field("2")
         .fill_null("")
         .str.pad_end(9, "0")

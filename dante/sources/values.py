@@ -1,5 +1,6 @@
 """Values of one column → its canonical type, null where a value is not what it should be."""
 
+import re
 from typing import Final
 
 import polars as pl
@@ -118,9 +119,9 @@ def protocol_number(value: str | int | None, names: dict[str, int]) -> int | Non
         return value
     if value.strip().lower() in names:
         return names[value.strip().lower()]
-    if value.strip().isdecimal() and int(value) <= 255:
+    if re.fullmatch("[0-9]{1,3}", value.strip()) and int(value) <= 255:
         return int(value)
-    raise ConfigError(f"mapping: [proto] default {value!r} is not a protocol")
+    raise ConfigError(f"mapping: [proto] default {value[:60]!r} is not a protocol")
 
 
 def protocols(values: pl.Series, names: dict[str, int]) -> pl.Series:
