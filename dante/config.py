@@ -17,6 +17,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -164,6 +165,10 @@ def load_settings(home: Path | str | None = None) -> Settings:
         ConfigError: a setting is unknown or out of its bounds, or the file is not TOML.
     """
     folder = Path(home) if home is not None else default_home()
+    if "?" in str(folder):
+        raise ConfigError(f"{folder} can be no home: DuckDB cannot write below a name with a '?'")
+    if (folder / SETTINGS_FILE).is_dir():
+        raise ConfigError(f"{folder / SETTINGS_FILE} is a folder, not a file of settings")
     try:
         return Settings(home=folder)
     except ValidationError as error:
@@ -173,6 +178,8 @@ def load_settings(home: Path | str | None = None) -> Settings:
             f"setting {where} of {folder / SETTINGS_FILE} (or its DANTE_ variable) "
             f"is not accepted: {problem['msg']}"
         ) from None
+    except SettingsError as error:
+        raise ConfigError(f"a DANTE_ variable is not accepted: {error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{folder / SETTINGS_FILE} is not valid TOML: {error}") from None
 

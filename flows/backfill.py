@@ -48,7 +48,7 @@ def catch_up(home: str, first: date, last: date, flow_name: str, jobs: int) -> i
                 ready = set(prepare(home, chunk, jobs))
                 for done, day in enumerate(chunk, start + 1):
                     threats = go_through(home, day, flow_name, prepared=day in ready)
-                    note = f"{day}" + (f", {threats} threats" if threats else "")
+                    note = f"{day}" + (f", threats: {threats}" if threats else "")
                     LISTENER.get()(Step("track", done, len(plan.todo), context.packets(day), note))
         finally:
             if plan.todo or plan.gone:

@@ -37,8 +37,8 @@ def daily(day: date | None = None, home: str | None = None, jobs: int = 1) -> in
     context.require(wanted)
     with open_state(context.home, wait=60) as state:
         done = [known for known in state.committed_days() if known < wanted]
-    first = done[-1] + timedelta(days=1) if done else wanted
-    return catch_up(place, min(first, wanted), wanted, "daily", jobs)
+    # From the first day there is, for a day in between may have come late.
+    return catch_up(place, min([*done, wanted]), wanted, "daily", jobs)
 
 
 def _yesterday() -> date:

@@ -38,7 +38,8 @@ def run_flow(name: str, **parameters: Any) -> Any:
 
 
 def _quiet_settings() -> dict[str, str]:
-    settings = {"PREFECT_LOGGING_LEVEL": "ERROR", "DO_NOT_TRACK": "1"}
+    # The server keeps the log; on the terminal the command itself says what went wrong.
+    settings = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "DO_NOT_TRACK": "1"}
     if not os.environ.get("PREFECT_API_URL"):
         settings |= {
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",

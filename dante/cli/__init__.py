@@ -9,23 +9,31 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     from dante.cli.app import app
+    from dante.cli.output import clean, say
     from dante.errors import DanteError
 
+    message, code = "", 0
     # Exiting inside an `except` would keep the error's frames, and what they hold open, alive.
     try:
-        app()
-        return
+        code = app(standalone_mode=False, prog_name="dante") or 0
+        if code == 130:
+            message = "stopped; the same command goes on from here"
     except DanteError as error:
         message, code = str(error), error.exit_code
-    except KeyboardInterrupt:
-        message, code = "stopped; the same command goes on from here", 130
-    except BrokenPipeError:
-        # Whoever reads has had enough (`dante tracks | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
+    except OSError as error:
+        # A full disk, a file where a folder should be, no permission: faults of the machine.
+        place = "" if error.filename is None else f"{error.filename}: "
+        message, code = f"{place}{error.strerror or error}", 1
     except Exception as error:
-        if os.environ.get("DANTE_DEBUG"):
+        told = getattr(error, "format_message", None)
+        if told is not None:  # the parser's errors: the command line was not understood
+            message, code = told(), 2
+        elif os.environ.get("DANTE_DEBUG"):
             raise
-        message, code = f"a bug: {type(error).__name__}: {error}; DANTE_DEBUG=1 shows where", 1
-    print(f"dante: {message}", file=sys.stderr)  # noqa: T201
+        else:
+            message = f"a bug: {type(error).__name__}: {error}; DANTE_DEBUG=1 shows where"
+            code = 1
+    if message:
+        # Names and values in it may be anybody's: no line break or escape reaches a terminal.
+        say(f"dante: {clean(' '.join(message.split()))}")
     sys.exit(code)

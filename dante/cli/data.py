@@ -1,14 +1,18 @@
 """Commands that bring data in: `init`, `ingest`, `simulate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dante.cli.options import HomeOption, Jobs, parse_day
-from dante.cli.output import say
+from dante.cli.options import HomeOption, Jobs, home_words, parse_day
+from dante.cli.output import clean, say
 
-__all__ = ["ingest", "init", "simulate"]
+if TYPE_CHECKING:
+    from dante.pipeline import Ingested
+    from dante.store.home import Home
+
+__all__ = ["ingest", "init", "refuse_useless", "simulate"]
 
 
 def init(home: HomeOption = None) -> None:
@@ -23,7 +27,7 @@ def init(home: HomeOption = None) -> None:
         return
     root.mkdir(parents=True, exist_ok=True)
     file.write_text(settings_template(), encoding="utf-8")
-    say(f"made {file}; next: dante ingest FILE --home {root}")
+    say(f"made {file}; next: dante ingest FILE {home_words(root).lstrip()}")
 
 
 def ingest(
@@ -71,31 +75,58 @@ def ingest(
     known = sum(result.already for result in results)
     days = sorted({day for result in results for day in result.manifest.rows})
     parts = [f"{kept:,} packets kept, {refused:,} rows quarantined"]
+    if refused and kept:
+        worst = max(
+            (result for result in results if not result.already),
+            key=lambda result: result.quarantined,
+        )
+        parts.append(f"most often: {clean(_commonest(context.home, worst)[0])}")
     if known:
         parts.append(f"{known} of {len(results)} files were there already")
     if days:
         parts.append(f"days {days[0]} to {days[-1]}")
     say("; ".join(parts))
-    if refused and not kept:
-        _explain_refusals(home, context.home.root, results[0].manifest.digest)
-    elif days:
-        where = "" if home is None else f" --home {home}"
-        say(f"next: dante backfill {days[0]} {days[-1]}{where}")
+    refuse_useless(context.home, results)
+    if days:
+        say(f"next: dante backfill {days[0]} {days[-1]}{home_words(home)}")
 
 
-def _explain_refusals(home: Path | None, root: Path, digest: str) -> None:
-    """No row could be used: say why, as an error."""
-    import polars as pl
+def refuse_useless(home: "Home", results: "list[Ingested]") -> None:
+    """Name each file of which every row was refused.
 
+    Raises:
+        SourceError: there is nothing but such files, besides those that were there already.
+    """
     from dante.errors import SourceError
 
-    files = sorted((root / "lake" / "quarantine").glob(f"day=*/{digest}.parquet"))
-    reasons = pl.concat([pl.read_parquet(file, hive_partitioning=False) for file in files])
-    common = reasons["reason"].value_counts(sort=True).row(0)
-    raise SourceError(
-        f"none of the rows could be read as packets; most often: {common[0]} ({common[1]:,} rows); "
-        "a --mapping that fits the file's columns is likely what is missing"
+    useless = [result for result in results if result.quarantined and not result.rows]
+    told = [f"{_why(home, result)}; give a --mapping that fits its columns" for result in useless]
+    if useless and all(result.already or result in useless for result in results):
+        raise SourceError(told[0])
+    for sentence in told:
+        say(clean(sentence))
+
+
+def _why(home: "Home", result: "Ingested") -> str:
+    reason, rows = _commonest(home, result)
+    return (
+        f"{result.source}: none of its rows could be read as packets, most often: {reason} "
+        f"({rows:,} rows)"
     )
+
+
+def _commonest(home: "Home", result: "Ingested") -> tuple[str, int]:
+    """The reason most of a file's refused rows have, and how many."""
+    import polars as pl
+
+    digest = result.manifest.digest
+    files = [home.quarantine(day, digest) for day in result.manifest.quarantined]
+    reasons = pl.concat(
+        [pl.read_parquet(file, glob=False, hive_partitioning=False) for file in files]
+    )
+    common = reasons.group_by("reason").len().sort("len", "reason", descending=[True, False])
+    reason, rows = common.row(0)
+    return str(reason), int(rows)
 
 
 def simulate(

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from dante.cli import look
+from dante.cli.data import refuse_useless
 from dante.cli.output import say
 
 __all__ = ["demo"]
@@ -48,8 +49,7 @@ def demo(
         results = ingest_files(context, files, notify=notify)
         context = open_context(home)
         span = context.days
-        if not span:
-            raise typer.BadParameter("no row could be read as a packet; is --mapping missing?")
+        refuse_useless(context.home, results)
         if prefect:
             say("starting a Prefect server of its own for the backfill (about 20 seconds) …")
             from flows.local import run_flow
@@ -66,9 +66,9 @@ def demo(
             "WHERE event IN ('recur', 'split', 'merge')) DESC, senders DESC, track_id LIMIT 1"
         ).fetchone()
     if row is not None:
-        say("\nThe life of one track that did more than go on:\n")
+        say("\nThe life of one track:\n")
         look.lineage(row[0], home=home, form="table", every=False)
-    report = folder / "report.html"
+    report = folder / ("report.html" if source is None else "report-of-input.html")
     write_report(context.home, report)
     say(f"\nThe report: open {report} in a browser. What to type next:")
     say(f"  .venv/bin/dante tracks --home {home}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dante.cli.options import Format, HomeOption, parse_day
+from dante.cli.options import Format, HomeOption, home_words, parse_day
 from dante.cli.output import emit, say
 from dante.errors import DanteError, UsageError
 
@@ -31,8 +31,31 @@ def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) ->
     from dante.store.publish import read_lineage
 
     with read_lineage(_home(home)) as con:
-        rows: pl.DataFrame = con.sql(sql, params=parameters).pl()
-        return rows
+        found = con.sql(sql, params=parameters)
+        if not any("INTERVAL" in str(kind) for kind in found.types):
+            rows: pl.DataFrame = found.pl()
+            return rows
+        # Polars refuses Arrow's intervals, and takes Python's.
+        import polars
+
+        names = [
+            f"{name}_{n}" if name in found.columns[:n] else name
+            for n, name in enumerate(found.columns)
+        ]
+        return polars.DataFrame(found.fetchall(), schema=names, orient="row")
+
+
+def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
+    """The answer to a question of ours, which only a damaged database can refuse."""
+    import duckdb
+
+    try:
+        return _ask(home, sql, parameters)
+    except duckdb.Error as error:
+        raise DanteError(
+            f"{_home(home).lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
+            "delete it and run `dante backfill`, which publishes it anew"
+        ) from None
 
 
 def status(home: HomeOption = None, form: Format = "table") -> None:
@@ -44,7 +67,7 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
     from dante.store.manifests import ingests
 
     context = open_context(home)
-    if not context.days and not context.home.state.is_file():
+    if not context.manifests and not context.home.state.is_file():
         say(f"{context.home.root} is empty; next: dante ingest FILE")
         emit(pl.DataFrame(schema={"month": pl.String}), form, empty="no days")
         return
@@ -73,8 +96,10 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
     )
     emit(months, form, empty="no days")
     redo = [day for day, state in known.items() if state != "done"]
-    if redo:
-        say(f"next: dante backfill {redo[0]} {redo[-1]}")
+    if not redo:
+        say("all days are done")
+    else:
+        say(f"next: dante backfill {redo[0]} {redo[-1]}{home_words(home)}")
 
 
 def threats(
@@ -85,7 +110,7 @@ def threats(
     limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
 ) -> None:
     """New and returned campaigns that are worth a look, newest first, with the reasons."""
-    frame = _ask(
+    frame = _known(
         home,
         "SELECT day, score, kind, name, track_id, threats.senders, reasons "
         "FROM threats JOIN tracks USING (track_id) "
@@ -93,7 +118,21 @@ def threats(
         "ORDER BY day DESC, score DESC, track_id LIMIT $3",
         [_iso(day), _iso(since), limit],
     )
-    emit(frame, form, empty="no threats")
+    emit(frame, form, empty=_no_threats(home))
+
+
+def _no_threats(home: Path | None) -> str:
+    """Why there may be none: a home without a past has none by definition."""
+    from dante.config import load_settings
+
+    young = load_settings(home).threat.history_days
+    days = _known(home, "SELECT count(*) FROM daily", []).item()
+    if days > young:
+        return "no threats"
+    return (
+        f"no threats: this home holds {days} days, and in the first {young} everything is new "
+        "(threat.history_days)"
+    )
 
 
 def _iso(text: str | None) -> object:
@@ -111,7 +150,7 @@ def tracks(
     """Campaigns: what they do, since when, how many senders; the longest-lived first."""
     if state is not None and state not in ("active", "asleep", "ended"):
         raise UsageError(f"there is no state {state!r}; choose active, asleep or ended")
-    frame = _ask(
+    frame = _known(
         home,
         "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets, "
         "top_ports FROM tracks WHERE ($1 IS NULL OR state = $1) "
@@ -130,7 +169,7 @@ def lineage(
     ] = False,
 ) -> None:
     """The life of one track: birth, splits, merges, sleeps, returns, with the numbers."""
-    known = _ask(
+    known = _known(
         home,
         "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets "
         "FROM tracks WHERE CAST(track_id AS VARCHAR) = $1 OR name = $1",
@@ -143,17 +182,24 @@ def lineage(
         f"{row['name']} ({row['state']}): {row['first_day']} to {row['last_day']}, "
         f"{row['days_active']} days, {row['senders']:,} senders, {row['packets']:,} packets"
     )
-    frame = _ask(
+    frame = _known(
         home,
-        "SELECT lineage.day, event, related.name AS related, similarity, shared_senders, "
+        # Of a split or merge the other track has the row; it belongs to the life of both.
+        "WITH mine AS (SELECT day, event, related_track_id AS other, similarity, shared_senders "
+        "FROM lineage WHERE track_id = $1 UNION ALL "
+        "SELECT day, CASE event WHEN 'split' THEN 'split off' ELSE 'merged in' END, track_id, "
+        "similarity, shared_senders FROM lineage WHERE related_track_id = $1) "
+        "SELECT mine.day, event, others.name AS related, similarity, shared_senders, "
         "track_days.senders, track_days.packets, track_days.top_ports "
-        "FROM lineage LEFT JOIN track_days USING (day, track_id) "
-        "LEFT JOIN tracks AS related ON related.track_id = related_track_id "
-        "WHERE lineage.track_id = $1 AND ($2 OR event <> 'continue' OR lineage.day = $3) "
-        "ORDER BY lineage.day, event",
+        "FROM mine LEFT JOIN track_days ON track_days.day = mine.day AND track_days.track_id = $1 "
+        "LEFT JOIN tracks AS others ON others.track_id = other "
+        "WHERE $2 OR event <> 'continue' OR mine.day = $3 ORDER BY mine.day, event, other",
         [row["track_id"], every, row["last_day"]],
     )
     emit(frame, form)
+    quiet = row["days_active"] - frame.filter(frame["senders"].is_not_null())["day"].n_unique()
+    if quiet > 0:
+        say(f"and {quiet} days on which it just went on (--all shows them)")
 
 
 def query(
@@ -180,10 +226,15 @@ def report(
     days: Annotated[int | None, typer.Option("--days", min=1, help="How many days.")] = None,
 ) -> None:
     """Write one self-contained page: threats, timeline, the day's activities, data quality."""
+    import duckdb
+
     from dante.report import write_report
 
     try:
         write_report(_home(home), out, last=parse_day(last), days=days)
-    except OSError as error:
-        raise DanteError(f"{out} cannot be written: {error.strerror}") from None
+    except duckdb.Error as error:
+        raise DanteError(
+            f"{_home(home).lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
+            "delete it and run `dante backfill`, which publishes it anew"
+        ) from None
     say(f"wrote {out}")

@@ -1,5 +1,6 @@
 """Options and arguments that several commands share."""
 
+import shlex
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import typer
 
 from dante.errors import UsageError
 
-__all__ = ["Day", "Direct", "Format", "HomeOption", "Jobs", "parse_day"]
+__all__ = ["Day", "Direct", "Format", "HomeOption", "Jobs", "home_words", "parse_day"]
 
 
 def parse_day(text: str | None) -> date | None:
@@ -23,6 +24,11 @@ def parse_day(text: str | None) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is no day; write it as 2025-03-01") from None
+
+
+def home_words(home: Path | None) -> str:
+    """The words that name the same home in the next command, with a space before them."""
+    return "" if home is None else f" --home {shlex.quote(str(home))}"
 
 
 HomeOption = Annotated[

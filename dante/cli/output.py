@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from dante.errors import UsageError
@@ -10,7 +11,7 @@ from dante.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["emit", "say"]
+__all__ = ["clean", "emit", "say"]
 
 _FORMATS = ("table", "json", "csv")
 
@@ -37,7 +38,7 @@ def emit(frame: "pl.DataFrame", form: str, *, empty: str = "nothing to show") ->
         flat = frame.with_columns(
             pl.Series(name, [None if v is None else str(v) for v in frame[name].to_list()])
             for name, dtype in frame.schema.items()
-            if dtype.is_nested()
+            if dtype.is_nested() or dtype in (pl.Binary, pl.Duration)
         )
         sys.stdout.write(flat.write_csv())
     elif frame.height:
@@ -47,6 +48,12 @@ def emit(frame: "pl.DataFrame", form: str, *, empty: str = "nothing to show") ->
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, Decimal):  # what DuckDB's sums of whole numbers come as
+        return int(value) if value == value.to_integral_value() else float(value)
     # JSON has no word for these.
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
@@ -72,8 +79,12 @@ def _shown(value: Any) -> str:
         return "-"
     if isinstance(value, float):
         return f"{value:.4g}"
-    # Names and ports come from hostile packets: control characters never reach a terminal.
-    return "".join(char if char.isprintable() else "?" for char in str(value))
+    return clean(str(value))
+
+
+def clean(text: str) -> str:
+    """Text for a terminal: control characters, which names from packets may hold, become `?`."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def say(message: str) -> None:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dante.cli.output import clean
 from dante.pipeline.progress import LISTENER, Notify, Step
 
 __all__ = ["progress"]
@@ -30,7 +31,7 @@ def _lines() -> Iterator[Notify]:
     def told(step: Step) -> None:
         if step.done == step.total or step.done % _EVERY == 0:
             label = _LABELS[step.what].lower()
-            print(f"{label}: {step.done} of {step.total} ({step.note})", file=sys.stderr)  # noqa: T201
+            print(f"{label}: {step.done} of {step.total} ({clean(step.note)})", file=sys.stderr)  # noqa: T201
 
     yield told
 
@@ -71,6 +72,6 @@ def _bars() -> Iterator[Notify]:
             packets[step.what] = packets.get(step.what, 0) + step.packets
             elapsed = bars.tasks[task].elapsed or 0.0
             rate = f"{packets[step.what] / elapsed:,.0f} packets/s" if elapsed > 0.5 else ""
-            bars.update(task, completed=step.done, rate=rate, note=step.note)
+            bars.update(task, completed=step.done, rate=rate, note=clean(step.note))
 
         yield told

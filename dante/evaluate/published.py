@@ -25,7 +25,7 @@ def _published(lineage_db: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     import duckdb
 
     if not lineage_db.is_file():
-        raise SourceError(f"There is no {lineage_db}; run the days first, then evaluate.")
+        raise NotEnoughDataError(f"There is no {lineage_db}; run the days first, then evaluate.")
     try:
         with duckdb.connect(str(lineage_db), read_only=True) as con:
             members = con.sql("SELECT day, src, track_id AS predicted FROM memberships").pl()
@@ -34,7 +34,7 @@ def _published(lineage_db: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
             ).pl()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        if isinstance(error, duckdb.ConnectionException) or "lock" in reason:
+        if isinstance(error, duckdb.ConnectionException) or "Could not set lock" in reason:
             raise BusyError(f"{lineage_db} is being written; try again. ({reason})") from error
         raise SourceError(f"{lineage_db} is not a published lineage: {reason}") from error
     return members, born
@@ -44,7 +44,11 @@ def _truth(truth_dir: Path, name: str) -> pl.DataFrame:
     path = truth_dir / f"{name}.parquet"
     if not path.is_file():
         raise SourceError(f"There is no {path}; name the truth folder of a simulation.")
-    return pl.read_parquet(path)
+    try:
+        return pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0]
+        raise SourceError(f"{path} is not a truth of a simulation: {reason}") from None
 
 
 def joined(members: pl.DataFrame, published: pl.DataFrame, skip_days: int = 0) -> pl.DataFrame:

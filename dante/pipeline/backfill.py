@@ -49,6 +49,8 @@ class Plan:
 
 def day_states(context: Context) -> dict[date, str]:
     """`done`, `stale`, `waiting` or `gone` for every day with packets or a result, in order."""
+    if not context.days and not context.home.state.exists():
+        return {}  # a home that is not there is not made by looking at it
     with open_state(context.home, wait=60) as state:
         fresh = state.fingerprints()
         committed = set(state.committed_days())
@@ -178,6 +180,8 @@ def backfill(
         ContractBrokenError: a day breaks its contract; the days before it are done.
         BusyError: another run is at work on this home.
     """
+    if not context.days and not context.home.state.exists():
+        context.require(first)
     with context.home.lock("pipeline"):
         plan = plan_backfill(context, first, last)
         if not plan.todo and not plan.done and not plan.gone:
@@ -192,7 +196,7 @@ def backfill(
                         context, day, clock, names - _PREPARE if day in ready else names
                     )
                 threats = record.tables["threats"].height
-                note = f"{day}" + (f", {threats} threats" if threats else "")
+                note = f"{day}" + (f", threats: {threats}" if threats else "")
                 notify(Step("track", done, len(plan.todo), context.packets(day), note))
         finally:
             publish_if_needed(context, changed=bool(plan.todo or plan.gone))

@@ -1,7 +1,9 @@
 """Files in, canonical packets in the lake out; nothing counted twice, nothing lost."""
 
+import glob
 import json
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -82,7 +84,7 @@ def ingest_file(
     with home.lock(f"ingest-{digest}", wait=60):
         known = read_manifest(home, digest)
         if known is not None and known.reading == fingerprint and not again:
-            return Ingested(path.name, known, already=True)
+            return Ingested(_source_name(path), known, already=True)
         writer = SourceWriter(home, digest)
         for batch in read_batches(path, reading):
             judged = check_rows(batch.packets, contract)
@@ -93,11 +95,11 @@ def ingest_file(
         if known is not None:
             remove_source(home, known)
         manifest = writer.finish(
-            source=path.name,
+            source=_source_name(path),
             reading=fingerprint,
             ingested_at=_stamp() if known is None else known.ingested_at,
         )
-    return Ingested(path.name, manifest, already=False)
+    return Ingested(_source_name(path), manifest, already=False)
 
 
 def _as_quarantine(refused: pl.DataFrame, batch: Batch) -> pl.DataFrame:
@@ -116,6 +118,11 @@ def _as_quarantine(refused: pl.DataFrame, batch: Batch) -> pl.DataFrame:
         schema=QUARANTINE,
     )
     return pl.concat([batch.refused, rows])
+
+
+def _source_name(path: Path) -> str:
+    """The file's name as text; bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(path.name).decode("utf-8", errors="replace")
 
 
 def _stamp() -> str:
@@ -161,6 +168,12 @@ def _ingest_one(work: _Work) -> Ingested:
     return ingest_file(home, path, reading, contract, again=again)
 
 
+def _below(root: Path, pattern: str) -> str | Path:
+    """A declared pattern below the home, whose own path is no pattern."""
+    place = root / pattern
+    return place if place.exists() else str(Path(glob.escape(str(root))) / pattern)
+
+
 def ingest_declared(context: Context, *, jobs: int = 1, notify: Notify = silent) -> list[Ingested]:
     """Ingest what is new in the sources that `dante.toml` declares.
 
@@ -178,7 +191,7 @@ def ingest_declared(context: Context, *, jobs: int = 1, notify: Notify = silent)
         reading = Reading(sensor=source.sensor)
         if source.mapping is not None:
             reading = replace(reading, mapping=load_mapping(home.root / source.mapping))
-        for path in find_files([home.root / source.path]):
+        for path in find_files([_below(home.root, source.path)]):
             mark = marks.get(str(path))
             if mark is None or not mark.holds(home, path, reading, context.contract):
                 fresh.append((path, reading))

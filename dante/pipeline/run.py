@@ -102,6 +102,8 @@ def rewind(context: Context, day: date) -> list[date]:
     Raises:
         BusyError: another run is at work on this home.
     """
+    if not context.home.state.exists():
+        return []
     with context.home.lock("pipeline"):
         with open_state(context.home) as state:
             gone = state.rewind(day)

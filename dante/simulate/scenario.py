@@ -33,6 +33,8 @@ class Scenario:
         """Refuse what cannot be simulated, with a `UsageError`."""
         if self.days < 1:
             raise UsageError(f"A simulation needs at least 1 day, not {self.days}.")
+        if self.first_day.toordinal() + self.days - 1 > dt.date.max.toordinal():
+            raise UsageError(f"{self.days} days from {self.first_day} on end after the year 9999.")
         if self.senders < 50:
             raise UsageError(f"A simulation needs at least 50 senders a day, not {self.senders}.")
         if self.seed < 0:

@@ -91,7 +91,9 @@ class SourceWriter:
 
     def _read(self, kind: str, day: date | None) -> pl.DataFrame:
         files = sorted((self._spill / kind / str(day)).glob("*.parquet"))
-        return pl.concat([pl.read_parquet(file) for file in files])
+        return pl.concat(
+            [pl.read_parquet(file, glob=False, hive_partitioning=False) for file in files]
+        )
 
 
 def remove_source(home: Home, manifest: Manifest) -> None:
@@ -116,11 +118,14 @@ def scan_day(home: Home, manifests: Sequence[Manifest], day: date) -> pl.LazyFra
             f"there are no packets of {day} in {home.root}; ingest a file that covers it"
         )
     for manifest in held:
-        if not home.packets(day, manifest.digest).is_file():
+        try:
+            with home.packets(day, manifest.digest).open("rb") as file:
+                pl.read_parquet_schema(file)
+        except (OSError, pl.exceptions.PolarsError):
             raise DanteError(
-                f"packets of {day} from {manifest.source} are missing in the lake; ingest "
-                f"{manifest.source} again with --again"
-            )
+                f"packets of {day} from {manifest.source} are missing or damaged in the lake; "
+                f"ingest {manifest.source} again with --again"
+            ) from None
     return pl.concat(
         [pl.scan_parquet(home.packets(day, manifest.digest), glob=False) for manifest in held]
     )

@@ -9,6 +9,7 @@ A migration that has been released is never edited; a change is a new one below 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -102,6 +103,7 @@ def apply_migrations(con: duckdb.DuckDBPyConnection) -> list[str]:
             )
             con.execute("COMMIT")
         except BaseException:
-            con.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # a COMMIT that failed has ended it
+                con.execute("ROLLBACK")
             raise
     return waiting

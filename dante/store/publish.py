@@ -8,7 +8,7 @@ import shutil
 
 import duckdb
 
-from dante.errors import DanteError
+from dante.errors import DanteError, NotEnoughDataError
 from dante.store.home import Home, write_whole
 from dante.store.state import closed_state
 
@@ -68,6 +68,12 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
                 con.execute("CHECKPOINT")
             finally:
                 con.close()
+        except duckdb.Error as error:
+            raise DanteError(
+                f"a copy of {home.state} cannot be made for people to query "
+                f"({str(error).splitlines()[0][:200]}); if the disk is well, move it away and run "
+                "the backfill again"
+            ) from None
         finally:
             log.unlink(missing_ok=True)
 
@@ -76,10 +82,11 @@ def read_lineage(home: Home) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the published database, with no way to files or network.
 
     Raises:
-        DanteError: nothing was published yet.
+        NotEnoughDataError: nothing was published yet.
+        DanteError: it cannot be opened.
     """
     if not home.lineage.is_file():
-        raise DanteError(
+        raise NotEnoughDataError(
             f"nothing is published in {home.root} yet; ingest packets and run `dante backfill`"
         )
     try:
@@ -96,5 +103,5 @@ def read_lineage(home: Home) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise DanteError(
             f"{home.lineage} cannot be opened ({str(error).splitlines()[0][:200]}); "
-            "`dante publish` makes it anew from the state"
+            "delete it and run `dante backfill`, which publishes it anew"
         ) from None

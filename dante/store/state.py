@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -80,7 +80,8 @@ class State:
             yield
             self.con.execute("COMMIT")
         except BaseException:
-            self.con.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # a COMMIT that failed has ended it
+                self.con.execute("ROLLBACK")
             raise
 
     def frame(self, sql: str, parameters: list[object] | None = None) -> pl.DataFrame:
@@ -229,6 +230,13 @@ def _connected(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         apply_migrations(con)
         yield con
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.IOException) and "orrupt" not in str(error):
+            raise
+        raise DanteError(
+            f"{home.state} cannot be read or written ({_first_line(error)}); if the disk is "
+            "well, move it away and run the backfill again"
+        ) from None
     finally:
         con.close()
 

@@ -85,32 +85,37 @@ def judge(
         "track_id": sighting.track_id,
         "kind": "new" if sighting.away is None else "returned",
         "score": score,
-        "reasons": "; ".join(_reasons(sighting, ratio)),
+        "reasons": "; ".join([*_reasons(sighting), _sum(novelty, growth, size)]),
         "senders": sighting.senders,
     }
 
 
-def _reasons(sighting: Sighting, ratio: float) -> list[str]:
+def _reasons(sighting: Sighting) -> list[str]:
     reasons = []
     if sighting.away is not None:
         reasons.append(f"back after {_days(sighting.away)}")
     elif sighting.nearest is None or sighting.alike < 0.05:
-        reasons.append("nothing like it was seen before")
+        reasons.append("nothing like it before")
     else:
-        reasons.append(f"never seen; nearest is {sighting.nearest} at {sighting.alike:.2f}")
+        reasons.append(
+            f"none quite like it before (nearest {sighting.nearest}, {sighting.alike:.2f})"
+        )
     if sighting.age:
         since = "born" if sighting.away is None else "returned"
         grown = f", then {sighting.raised} senders" if sighting.raised else ""
         reasons.append(f"{since} {_days(sighting.age)} ago{grown}")
-    if ratio >= 2:
-        usual = f"{sighting.expected:.1f} a day are" if sighting.expected >= 0.05 else "none is"
-        reasons.append(f"{sighting.port_senders} senders try {sighting.port} where {usual} usual")
-    else:
-        reasons.append(f"it is known by {sighting.port}")
-    reasons.append(f"{sighting.senders} senders in {sighting.networks} networks")
+    usual = f"{sighting.expected:.1f} a day are" if sighting.expected >= 0.05 else "none is"
+    reasons.append(
+        f"{sighting.port_senders} senders in all try {sighting.port} where {usual} usual"
+    )
+    reasons.append(f"{sighting.senders} senders from {sighting.networks} networks are in it")
     if sighting.benign:
         reasons.append(f"{sighting.benign} of them are known benign scanners")
     return reasons
+
+
+def _sum(novelty: float, growth: float, size: float) -> str:
+    return f"{0.4 * novelty:.2f} novelty + {0.4 * growth:.2f} growth + {0.2 * size:.2f} size"
 
 
 def _days(number: int) -> str:

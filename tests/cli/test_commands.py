@@ -87,9 +87,6 @@ def test_quick_start():
     assert len(loaded) < 700
 
 
-@pytest.mark.xfail(
-    strict=True, reason="read_lineage recommends `dante publish`, which does not exist"
-)
 def test_commands_that_messages_name():
     """Every command that a message or a setting file tells people to type exists."""
     named = set()
@@ -122,7 +119,6 @@ def test_exit_code_2(dante, words):
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.xfail(strict=True, reason="the parser's own panel is shown, of five lines and boxes")
 @pytest.mark.parametrize("words", ["nosuch", "tracks --nosuch", "run", "demo --days 1"])
 def test_usage_in_one_sentence(dante, words):
     """Wrong usage is told in one sentence like any other fault."""
@@ -160,18 +156,7 @@ def test_empty_home(dante, new_home, words):
 _UNPUBLISHED = ["tracks", "threats", "lineage 1", "query SELECT", "evaluate x", "report x.html"]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(
-            words,
-            marks=()
-            if words.startswith("report")
-            else pytest.mark.xfail(strict=True, reason="ends with 1, and `report` with 4"),
-        )
-        for words in _UNPUBLISHED
-    ],
-)
+@pytest.mark.parametrize("words", _UNPUBLISHED)
 def test_nothing_published(dante, new_home, words):
     """Asking a home where nothing is published ends with 4 whatever asks, and makes nothing."""
     sentence = dante(*words.split(), "--home", new_home).fault(4)
@@ -187,7 +172,6 @@ def test_nothing_published_is_told(dante, new_home):
         assert "dante backfill" in answer.fault(answer.code)
 
 
-@pytest.mark.xfail(strict=True, reason="the parser swallows the interruption: nothing is said")
 def test_interrupted(tmp_path):
     """Ctrl-C ends with 130 and one sentence that says the command can be repeated."""
     process = subprocess.Popen(

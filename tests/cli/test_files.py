@@ -34,12 +34,8 @@ def test_missing_file(dante, new_home, tmp_path):
         ("esc\x1b[31m.csv", b"", "empty"),
     ],
 )
-def test_useless_files(dante, new_home, tmp_path, name, content, says, request):
+def test_useless_files(dante, new_home, tmp_path, name, content, says):
     """A file that holds no packets at all fails with one sentence that names it and the cause."""
-    if "\x1b" in name:
-        request.applymarker(
-            pytest.mark.xfail(strict=True, reason="control characters of names reach the terminal")
-        )
     (tmp_path / name).write_bytes(content)
     sentence = _ingest(dante, new_home, tmp_path / name).fault(1)
     assert says in sentence
@@ -52,9 +48,7 @@ def test_useless_files(dante, new_home, tmp_path, name, content, says, request):
     [
         "end",
         "middle",
-        pytest.param(
-            "footer", marks=pytest.mark.xfail(strict=True, reason="bytes of the file are shown")
-        ),
+        "footer",
     ],
 )
 def test_damaged_parquet(dante, journey, new_home, tmp_path, where):
@@ -141,7 +135,6 @@ def test_every_row_refused_then_read_rightly(dante, new_home, packets, swapped):
     assert not list((new_home / "lake" / "quarantine").rglob("*.parquet"))
 
 
-@pytest.mark.xfail(strict=True, reason="only rows that were just refused are counted")
 def test_every_row_refused_twice(dante, new_home, packets, swapped):
     """The same wrong ingest fails the second time as it did the first."""
     path = packets()
@@ -149,7 +142,6 @@ def test_every_row_refused_twice(dante, new_home, packets, swapped):
     assert _ingest(dante, new_home, path, "--mapping", swapped).fault(1) == first
 
 
-@pytest.mark.xfail(strict=True, reason="the reasons are looked for in the first file's quarantine")
 def test_every_new_row_refused(dante, new_home, packets, tmp_path):
     """If the only new file is all refused, the reason told is that file's own."""
     good, bad = packets("a.csv"), tmp_path / "b.csv"
@@ -159,7 +151,6 @@ def test_every_new_row_refused(dante, new_home, packets, tmp_path):
     assert "not a time" in sentence
 
 
-@pytest.mark.xfail(strict=True, reason="nothing tells that a whole file was refused")
 def test_one_file_refused_whole(dante, new_home, packets, tmp_path):
     """A file of which every row was refused is named, though another file went well."""
     good, bad = packets("a.csv"), tmp_path / "b.csv"
@@ -191,7 +182,6 @@ def test_broken_rows_are_counted(dante, new_home, packets):
     assert months.splitlines()[2].endswith(",0,2"), "two rows have no day that can be read"
 
 
-@pytest.mark.xfail(strict=True, reason="a home without packets is told to be empty")
 def test_status_tells_quarantine(dante, new_home, packets, swapped):
     """What was refused shows in `status` also where nothing was kept."""
     _ingest(dante, new_home, packets(), "--mapping", swapped)
@@ -241,16 +231,7 @@ def test_names_of_files(dante, new_home, packets, name):
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(
-            name,
-            marks=pytest.mark.xfail(strict=True, reason="Polars takes the spill's path for a glob")
-            if "[" in name
-            else (),
-        )
-        for name in _NAMES
-        if "?" not in name
-    ],
+    [name for name in _NAMES if "?" not in name],
 )
 def test_names_of_homes(dante, tmp_path, packets, name):
     """A home may be named anything."""
@@ -259,13 +240,11 @@ def test_names_of_homes(dante, tmp_path, packets, name):
     assert '"packets": 60' in dante("status", "--home", tmp_path / name, "--format", "json").out
 
 
-@pytest.mark.xfail(strict=True, reason="told as a bug, and only when the state is opened")
 def test_name_no_home_can_have(dante, tmp_path, packets):
     """A home that DuckDB cannot write below, for the `?` in its name, is refused at once."""
     assert "?" in _ingest(dante, tmp_path / "q?", packets()).fault(2)
 
 
-@pytest.mark.xfail(strict=True, reason="the home's own path is searched as a pattern")
 def test_declared_sources_in_an_odd_home(dante, tmp_path, packets):
     """A declared pattern is relative to the home, whose own name is no pattern."""
     home = tmp_path / "telescope [1]"
@@ -276,7 +255,6 @@ def test_declared_sources_in_an_odd_home(dante, tmp_path, packets):
     assert done.code == 0, done.err
 
 
-@pytest.mark.xfail(strict=True, reason="a name that is not UTF-8 makes the home unusable")
 def test_name_that_is_no_text(dante, new_home, packets):
     """A file whose name is not UTF-8 can be ingested without harm to the home."""
     path = packets()

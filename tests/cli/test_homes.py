@@ -73,9 +73,7 @@ def test_settings(dante, new_home, command, text, says):
     ("name", "value"),
     [
         ("DANTE_CLUSTER__RADIUS", "wide"),
-        pytest.param(
-            "DANTE_MODEL", "{", marks=pytest.mark.xfail(strict=True, reason="told as a bug")
-        ),
+        ("DANTE_MODEL", "{"),
     ],
 )
 def test_variables(dante, home, monkeypatch, name, value):
@@ -122,7 +120,6 @@ def test_settings_template(tmp_path):
     assert settings.sources[0].mapping == "mapping.toml"
 
 
-@pytest.mark.xfail(strict=True, reason="faults of the file system are told as bugs")
 @pytest.mark.parametrize(
     "words",
     [
@@ -153,7 +150,6 @@ def test_report_that_cannot_be_written(dante, home, tmp_path, kind):
     assert str(out) in answer.fault(answer.code)
 
 
-@pytest.mark.xfail(strict=True, reason="told as a bug")
 def test_full_disk(home):
     """A full disk is told in one sentence."""
     command = "from dante.cli import main; main()"
@@ -171,7 +167,6 @@ def test_full_disk(home):
     assert "a bug:" not in done.stderr
 
 
-@pytest.mark.xfail(strict=True, reason="told to be understood")
 def test_settings_that_are_a_folder(dante, tmp_path):
     """A folder named dante.toml is not taken for settings that are understood."""
     (tmp_path / "dante.toml").mkdir()
@@ -246,7 +241,7 @@ def _overwritten(path):
 _DAMAGES = [
     _junk,
     _empty,
-    pytest.param(_cut, marks=pytest.mark.xfail(strict=True, reason="told as a bug")),
+    _cut,
     _folder,
 ]
 
@@ -285,7 +280,7 @@ def test_way_out_of_a_damaged_state(dante, own_home):
         _junk,
         _folder,
         _empty,
-        pytest.param(_overwritten, marks=pytest.mark.xfail(strict=True, reason="told as a bug")),
+        _overwritten,
     ],
 )
 def test_damaged_publication(dante, own_home, tmp_path, damage):
@@ -297,7 +292,6 @@ def test_damaged_publication(dante, own_home, tmp_path, damage):
         answer.fault(answer.code)
 
 
-@pytest.mark.xfail(strict=True, reason="told to be busy, because a damaged `block` has a `lock`")
 def test_damaged_publication_is_not_busy(dante, journey, own_home):
     """A damaged publication is not told to be at work: trying again would never help."""
     _overwritten(own_home / "lineage.duckdb")
@@ -313,7 +307,6 @@ def test_missing_packets_of_the_lake(dante, own_home):
     assert "--again" in sentence
 
 
-@pytest.mark.xfail(strict=True, reason="told as a bug")
 def test_damaged_packets_of_the_lake(dante, own_home):
     """A damaged packets file of the lake is named by its source, with the way out."""
     _cut(next((own_home / "lake" / "packets" / f"day={_DAY}").iterdir()))
@@ -348,9 +341,8 @@ def test_damaged_memory_of_sources(dante, own_home, packets):
 
 
 @pytest.mark.parametrize("kind", ["file", "database of others"])
-def test_foreign_truth_and_database(dante, journey, own_home, tmp_path, kind, request):
+def test_foreign_truth_and_database(dante, journey, own_home, tmp_path, kind):
     """A truth that is none, and a database that is another's, are told and never a bug."""
-    request.applymarker(pytest.mark.xfail(strict=True, reason="told as a bug"))
     if kind == "file":
         for name in ("members", "events"):
             (tmp_path / f"{name}.parquet").write_bytes(b"junk")
@@ -372,7 +364,6 @@ def test_foreign_truth_and_database(dante, journey, own_home, tmp_path, kind, re
         pytest.param(
             "--first-day 9999-12-31 --days 3 --senders 60",
             "9999",
-            marks=pytest.mark.xfail(strict=True, reason="told as a bug: OverflowError"),
         ),
     ],
 )
@@ -398,7 +389,6 @@ def test_rewind_of_nothing(dante, home):
     assert "nothing was changed" in answer.err
 
 
-@pytest.mark.xfail(strict=True, reason="an empty home is made, and an empty database published")
 @pytest.mark.parametrize("words", ["rewind 2025-03-01", "backfill 2025-03-01 2025-03-02"])
 def test_misspelt_home(dante, tmp_path, words):
     """A home that is misspelt is not made by a command that found nothing in it."""

@@ -56,7 +56,6 @@ def test_only_our_words(journey):
     assert [line for line in lines if "days" not in line] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the advice leaves out --home, so it is about another home")
 def test_status_next_step(dante, own_home):
     """What `status` says to type next can be typed as it is, and does what is left."""
     assert dante("rewind", "2025-03-06", "--home", own_home).code == 0
@@ -66,7 +65,6 @@ def test_status_next_step(dante, own_home):
     assert "--home" in words
 
 
-@pytest.mark.xfail(strict=True, reason="the home is not quoted")
 def test_next_step_of_an_odd_home(dante, tmp_path, packets):
     """The command that comes next can be pasted into a shell also where the home has a space."""
     home = tmp_path / "my telescope"
@@ -242,7 +240,6 @@ def test_demo_of_a_file(dante, tmp_path, packets, monkeypatch):
     assert (tmp_path / "demo" / "report.html").is_file()
 
 
-@pytest.mark.xfail(strict=True, reason="shown as a panel of the parser")
 def test_demo_of_a_useless_file(dante, tmp_path):
     """The demo on a file without packets fails as `ingest` does."""
     (tmp_path / "bad.csv").write_text("ts,src,proto,dport\n" + "never,x,y,z\n" * 12)

@@ -86,7 +86,7 @@ def test_everything_unassigned_scores_nothing(truth: Path, tmp_path: Path) -> No
 
 def test_what_cannot_be_read_is_said(truth: Path, tmp_path: Path) -> None:
     """A missing or foreign database, a missing truth, and other days are errors in a sentence."""
-    with pytest.raises(SourceError, match="There is no"):
+    with pytest.raises(NotEnoughDataError, match="There is no"):
         evaluate(truth, tmp_path / "none.duckdb")
     foreign = tmp_path / "foreign.duckdb"
     with duckdb.connect(str(foreign)) as con:

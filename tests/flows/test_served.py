@@ -154,7 +154,6 @@ def test_daily_redoes_stale_days(copied, days, tmp_path):
     assert set(day_states(open_context(copied)).values()) == {"done"}
 
 
-@pytest.mark.xfail(strict=True, reason="it looks for missed days after the newest done one only")
 def test_daily_fills_gaps(copied, days):
     """A day that is missing between days that are done is missed, and done too."""
     from flows.daily import daily
@@ -263,9 +262,7 @@ def test_train(empty, captures, days):
     "good",
     [
         True,
-        pytest.param(
-            False, marks=pytest.mark.xfail(strict=True, reason="Prefect logs its traceback")
-        ),
+        False,
     ],
     ids=["done", "broken"],
 )
