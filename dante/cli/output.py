@@ -68,7 +68,13 @@ def _table(frame: "pl.DataFrame") -> None:
     console = Console(file=sys.stdout, width=None if tty else 100_000, soft_wrap=not tty)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, dtype in frame.schema.items():
-        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if dtype.is_numeric() else "left",
+            # On a narrow terminal only the last column, the one of words, is folded.
+            no_wrap=name != frame.columns[-1],
+            overflow="fold",
+        )
     for row in frame.iter_rows():
         table.add_row(*(Text(_shown(value)) for value in row))
     console.print(table)

@@ -19,6 +19,7 @@ from dante.pipeline.context import Context
 from dante.pipeline.progress import Notify, Step, silent
 from dante.schema import QUARANTINE
 from dante.sources import (
+    MAX_RAW,
     Batch,
     Reading,
     find_files,
@@ -86,10 +87,14 @@ def ingest_file(
         if known is not None and known.reading == fingerprint and not again:
             return Ingested(_source_name(path), known, already=True)
         writer = SourceWriter(home, digest)
-        for batch in read_batches(path, reading):
-            judged = check_rows(batch.packets, contract)
-            refused = _as_quarantine(judged.refused, batch)
-            writer.add(judged.kept, refused)
+        try:
+            for batch in read_batches(path, reading):
+                judged = check_rows(batch.packets, contract)
+                refused = _as_quarantine(judged.refused, batch)
+                writer.add(judged.kept, refused)
+        except SourceError:
+            writer.discard()
+            raise
         if not writer.rows and not writer.quarantined:
             raise SourceError(f"{path.name} holds no rows, only a header; nothing was ingested")
         if known is not None:
@@ -112,7 +117,9 @@ def _as_quarantine(refused: pl.DataFrame, batch: Batch) -> pl.DataFrame:
             "day": values["ts"].dt.date(),
             # The contract sees packets, not lines: which record it was is not known any more.
             "row": pl.Series([None] * refused.height, dtype=pl.UInt64),
-            "raw": values.select(pl.struct(pl.all()).struct.json_encode()).to_series(),
+            "raw": values.select(
+                pl.struct(pl.all()).struct.json_encode().str.slice(0, MAX_RAW)
+            ).to_series(),
             "reason": refused["reason"],
         },
         schema=QUARANTINE,

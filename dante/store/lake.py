@@ -37,6 +37,10 @@ class SourceWriter:
 
     def __post_init__(self) -> None:
         """Start from an empty spill folder, whatever a cut-off ingest left there."""
+        self.discard()
+
+    def discard(self) -> None:
+        """Take away what was spilt; nothing of the source will be in the lake."""
         shutil.rmtree(self._spill, ignore_errors=True)
 
     @property
@@ -86,7 +90,7 @@ class SourceWriter:
             sensor_hours=hours.group_by("day", "sensor", "hour").agg(pl.col("packets").sum()),
         )
         manifest.save(self.home)
-        shutil.rmtree(self._spill, ignore_errors=True)
+        self.discard()
         return manifest
 
     def _read(self, kind: str, day: date | None) -> pl.DataFrame:

@@ -237,7 +237,7 @@ def test_demo_of_a_file(dante, tmp_path, packets, monkeypatch):
     answer = dante("demo", "--input", packets(), "--folder", tmp_path / "demo", "--no-prefect")
     assert answer.code == 0, answer.err
     assert "60 packets of 1 days" in answer.err
-    assert (tmp_path / "demo" / "report.html").is_file()
+    assert (tmp_path / "demo" / "report-of-input.html").is_file()
 
 
 def test_demo_of_a_useless_file(dante, tmp_path):

@@ -64,8 +64,8 @@ def _reference(
     """
     found = _parts(_hdbscan(points, least, radius, "generic"))
     assume(found == _parts(_hdbscan(points, least, radius, "boruvka_kdtree")))
-    for seed in range(3):
-        order = np.random.Generator(np.random.PCG64(seed)).permutation(len(points))
+    orders = [np.random.Generator(np.random.PCG64(s)).permutation(len(points)) for s in range(3)]
+    for order in [np.lexsort(points.T), *orders]:
         labels = np.empty(len(points), dtype=np.int64)
         labels[order] = _hdbscan(points[order], least, radius, "generic")
         assume(found == _parts(labels))

@@ -274,8 +274,8 @@ def test_a_birth_of_something_new_is_a_threat(new_world: NewWorld) -> None:
     row = world.day(10, [(range(900, 910), C), (range(100), A)]).threats.row(0, named=True)
     assert (row["track_id"], row["kind"], row["senders"]) == (2, "new", 100)
     assert 0.5 <= row["score"] <= 1
-    assert "nothing like it was seen before" in row["reasons"]
-    assert "100 senders in 1 networks" in row["reasons"]
+    assert "nothing like it before" in row["reasons"]
+    assert "100 senders from 1 networks" in row["reasons"]
 
 
 def test_few_senders_are_no_threat(new_world: NewWorld) -> None:
