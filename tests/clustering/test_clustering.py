@@ -67,8 +67,9 @@ def _reference(
     orders = [np.random.Generator(np.random.PCG64(s)).permutation(len(points)) for s in range(3)]
     for order in [np.lexsort(points.T), *orders]:
         labels = np.empty(len(points), dtype=np.int64)
-        labels[order] = _hdbscan(points[order], least, radius, "generic")
-        assume(found == _parts(labels))
+        for algorithm in ("generic", "prims_kdtree"):
+            labels[order] = _hdbscan(points[order], least, radius, algorithm)
+            assume(found == _parts(labels))
     return found
 
 
