@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -13,12 +13,13 @@ from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.labels.ports import service_name
 from dante.labels.scanners import BenignNetworks
-from dante.schema import address_text, word_text
+from dante.schema import address_text
 from dante.tracking.behaviour import Behaviour, cluster_behaviours, learn, similarity, top_word
 from dante.tracking.match import Matches, Overlap, match_clusters, sender_overlap
+from dante.tracking.news import find_threats
 from dante.tracking.sample import sample_senders
-from dante.tracking.summary import network, top_networks, top_ports
-from dante.tracking.threats import THREATS, Sighting, judge
+from dante.tracking.summary import top_networks, top_ports
+from dante.tracking.threats import THREATS
 from dante.tracking.track import TRACK_STATES, Event, Memory, Track
 
 __all__ = ["LINEAGE", "DayTracks", "track_day"]
@@ -135,9 +136,9 @@ def track_day(
         if track_of
         else pl.lit(None, dtype=pl.Int32)
     )
-    began = min((track.first_day for track in tracks), default=day)
-    news = [track for track in [*changed.values(), *born] if _is_news(track, day, began, settings)]
-    threats = _threats(news, today, clustered, model, memory, settings, benign)
+    threats = find_threats(
+        day, [*changed.values(), *born], senders, clustered, model, memory, settings, benign
+    )
     raised = {threat["track_id"]: threat["senders"] for threat in threats}
     states = [
         replace(track, raised=raised.get(track.track_id, track.raised)).row(day)
@@ -363,61 +364,3 @@ def _track_days(day: date, senders: pl.DataFrame, clustered: pl.DataFrame) -> pl
         )
         .sort("track_id")
     )
-
-
-def _is_news(track: Track, day: date, began: date, settings: Settings) -> bool:
-    """Whether a track seen today is young or lately back, and not merely as old as our records."""
-    fresh = (day - track.news_day).days <= settings.threat.news_days
-    has_past = (track.news_day - began).days >= settings.threat.history_days
-    return track.last_day == day and fresh and has_past
-
-
-def _threats(
-    news: list[Track],
-    today: _Day,
-    clustered: pl.DataFrame,
-    model: PortModel,
-    memory: Memory,
-    settings: Settings,
-    benign: BenignNetworks,
-) -> list[dict[str, Any]]:
-    found = []
-    everyday_share = settings.cluster.everyday_share
-    for track in news:
-        behaviour = Behaviour(track.words, track.weights)
-        word = top_word(behaviour, model, everyday_share=everyday_share)
-        sources = clustered.filter(pl.col("track_id") == track.track_id)["src"]
-        users = today.senders["words"].list.contains(pl.lit(word, dtype=pl.UInt32)).sum()
-        usual = float(model.share(np.array([word], dtype=np.uint32))[0]) * today.senders.height
-        elders = [other for other in memory.tracks if other.first_day < track.first_day]
-        alike = similarity(
-            [behaviour],
-            [Behaviour(elder.words, elder.weights) for elder in elders],
-            model,
-            everyday_share=everyday_share,
-        )[0]
-        sighting = Sighting(
-            track_id=track.track_id,
-            name=track.name,
-            age=(today.day - track.news_day).days,
-            away=track.news_away,
-            nearest=elders[int(alike.argmax())].name if elders else None,
-            alike=float(alike.max()) if elders else 0.0,
-            port=word_text(word),
-            port_senders=int(users),
-            expected=usual,
-            senders=sources.len(),
-            networks=pl.DataFrame({"src": sources}).select(network()).n_unique(),
-            benign=int(benign.contains(sources).sum()),
-            raised=track.raised,
-        )
-        threat = judge(
-            sighting,
-            today.day,
-            min_cluster=settings.cluster.min_senders,
-            min_senders=settings.threat.min_senders,
-            min_score=settings.threat.min_score,
-        )
-        if threat is not None:
-            found.append(threat)
-    return found

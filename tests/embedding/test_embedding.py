@@ -217,7 +217,7 @@ def _cut(folder: Path, name: str) -> None:
 
 
 def _objects(folder: Path) -> None:
-    np.save(folder / "vectors.npy", np.array([{"a": 1}, None], dtype=object), allow_pickle=True)
+    np.save(folder / "vectors.npy", np.array([{"a": 1}, None], dtype=object))
 
 
 def _fewer(folder: Path) -> None:
