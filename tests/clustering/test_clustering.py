@@ -39,7 +39,7 @@ def _parts(labels: NDArray[np.int64]) -> tuple[set[frozenset[int]], set[int]]:
 
 
 def _hdbscan(
-    points: NDArray[np.float64], least: int, radius: float, algorithm: str
+    points: NDArray[np.float64], least: int, radius: float, algorithm: str, single: bool = False
 ) -> NDArray[np.int64]:
     import hdbscan
 
@@ -49,6 +49,7 @@ def _hdbscan(
         min_samples=least - 1,
         cluster_selection_epsilon=radius,
         algorithm=algorithm,
+        allow_single_cluster=single,
         approx_min_span_tree=False,
     ).fit(points)
     return np.asarray(made.labels_, dtype=np.int64)
@@ -60,10 +61,12 @@ def _reference(
     """What the hdbscan package says, if it says one thing.
 
     A point's core distance is the length of several edges at once, and at such a tie the package
-    goes by the order of the points: examples where that decides are passed over.
+    goes by the order of the points: examples where that decides are passed over. So are those
+    where it matters whether all may be one cluster, which we decide by the radius.
     """
     found = _parts(_hdbscan(points, least, radius, "generic"))
     assume(found == _parts(_hdbscan(points, least, radius, "boruvka_kdtree")))
+    assume(found == _parts(_hdbscan(points, least, radius, "generic", single=True)))
     orders = [np.random.Generator(np.random.PCG64(s)).permutation(len(points)) for s in range(3)]
     for order in [np.lexsort(points.T), *orders]:
         labels = np.empty(len(points), dtype=np.int64)
