@@ -98,7 +98,7 @@ def _reasons(sighting: Sighting) -> list[str]:
         reasons.append("nothing like it before")
     else:
         reasons.append(
-            f"none quite like it before (nearest {sighting.nearest}, {sighting.alike:.2f})"
+            f"unlike any before (nearest {sighting.nearest}, likeness {sighting.alike:.2f})"
         )
     if sighting.age:
         since = "born" if sighting.away is None else "returned"
