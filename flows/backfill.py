@@ -9,7 +9,7 @@ from dante.pipeline.backfill import forget_days, publish_if_needed
 from dante.pipeline.progress import LISTENER, Step
 from flows.day import go_through
 from tasks import day as stage
-from tasks.policy import ensure_writer_slot
+from tasks.policy import ensure_writer_slot, writer
 from tasks.prepare import prepare
 from tasks.sources import ingest
 
@@ -37,7 +37,8 @@ def backfill(first: date, last: date, home: str | None = None, jobs: int = 2) ->
 def catch_up(home: str, first: date, last: date, flow_name: str, jobs: int) -> int:
     """Run what is not done of a span, in order, and publish; how many days were run."""
     context = open_context(home)
-    with context.home.lock("pipeline", wait=60):
+    # Held for all days: taking it anew for each costs two seconds a day.
+    with writer(), context.home.lock("pipeline", wait=60):
         plan = plan_backfill(context, first, last)
         if not plan.todo and not plan.done and not plan.gone:
             context.require(first)

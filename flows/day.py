@@ -7,7 +7,7 @@ from prefect import flow
 from dante.pipeline import open_context
 from dante.pipeline.run import recorded
 from tasks import day as stage
-from tasks.policy import ensure_writer_slot
+from tasks.policy import ensure_writer_slot, writer
 
 __all__ = ["day", "go_through"]
 
@@ -38,7 +38,7 @@ def day(day: date, home: str | None = None) -> int:
     place = str(context.home.root)
     context.require(day)
     ensure_writer_slot()
-    with context.home.lock("pipeline", wait=60):
+    with writer(), context.home.lock("pipeline", wait=60):
         try:
             return go_through(place, day, "day")
         finally:

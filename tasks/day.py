@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from dante.errors import ContractBrokenError
 from dante.pipeline import open_context, stages
 from dante.store.state import RunRecord
-from tasks.policy import RETRY, writer
+from tasks.policy import RETRY
 
 __all__ = ["check", "cluster", "model", "publish", "sequences", "track"]
 
@@ -57,9 +57,8 @@ def cluster(home: str, day: date) -> int:
 
 @task(task_run_name="track {day}", cache_policy=NO_CACHE, **RETRY)
 def track(home: str, day: date, run: RunRecord) -> int:
-    """Follow the tracks through the day and commit it; how many threats."""
-    with writer():
-        record = stages.track(open_context(home), day, run)
+    """Follow the tracks through the day and commit it, in a flow that holds the writer's slot."""
+    record = stages.track(open_context(home), day, run)
     found = record.tables["threats"].sort("score", descending=True)
     if found.height:
         lines = [
@@ -72,6 +71,5 @@ def track(home: str, day: date, run: RunRecord) -> int:
 
 @task(task_run_name="publish", cache_policy=NO_CACHE, **RETRY)
 def publish(home: str) -> None:
-    """Publish the state for people to query."""
-    with writer():
-        stages.publish_lineage(open_context(home), date.min)
+    """Publish the state for people to query, in a flow that holds the writer's slot."""
+    stages.publish_lineage(open_context(home), date.min)

@@ -49,6 +49,10 @@ def ensure_writer_slot() -> None:
 
 @contextmanager
 def writer() -> Iterator[None]:
-    """Hold the writer's slot; strict, so a missing slot is an error and not a free pass."""
-    with concurrency(WRITER, occupy=1, strict=True):
+    """Hold the writer's slot; strict, so a missing slot is an error and not a free pass.
+
+    A flow holds it around all its days. Its lease is renewed as long as the flow lives; should a
+    renewal fail, the file lock still keeps other writers of this machine out.
+    """
+    with concurrency(WRITER, occupy=1, strict=True, raise_on_lease_renewal_failure=False):
         yield
