@@ -3,6 +3,8 @@
 All but `status` read the published database only.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,10 +49,17 @@ def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) ->
 
 def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
     """The answer to a question of ours, which only a damaged database can refuse."""
+    with _ours(home):
+        return _ask(home, sql, parameters)
+
+
+@contextmanager
+def _ours(home: Path | None) -> Iterator[None]:
+    """Say of a published database that refuses our own questions what it is and what to do."""
     import duckdb
 
     try:
-        return _ask(home, sql, parameters)
+        yield
     except duckdb.Error as error:
         raise DanteError(
             f"{_home(home).lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
@@ -226,15 +235,8 @@ def report(
     days: Annotated[int | None, typer.Option("--days", min=1, help="How many days.")] = None,
 ) -> None:
     """Write one self-contained page: threats, timeline, the day's activities, data quality."""
-    import duckdb
-
     from dante.report import write_report
 
-    try:
+    with _ours(home):
         write_report(_home(home), out, last=parse_day(last), days=days)
-    except duckdb.Error as error:
-        raise DanteError(
-            f"{_home(home).lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
-            "delete it and run `dante backfill`, which publishes it anew"
-        ) from None
     say(f"wrote {out}")

@@ -71,10 +71,11 @@ def backfill(
         context = open_context(home)
         if context.settings.sources and ingest_declared(context, jobs=jobs, notify=notify):
             context = open_context(home)
-        plan = plan_backfill(context, first_day, last_day)
         if _through_prefect(prefect):
             from flows.local import run_flow
 
+            # A flow gives back only how many days it ran.
+            plan = plan_backfill(context, first_day, last_day)
             run_flow(
                 "backfill", first=first_day, last=last_day, home=str(context.home.root), jobs=jobs
             )
