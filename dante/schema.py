@@ -20,6 +20,7 @@ __all__ = [
     "address_text",
     "backscatter",
     "empty_packets",
+    "packet_count",
     "parse_address",
     "parse_addresses",
     "word_id",
@@ -45,8 +46,11 @@ PACKETS: Final[dict[str, pl.DataType]] = {
     "ip_id": pl.UInt16(),
     "tcp_seq": pl.UInt32(),
     "length": pl.UInt16(),
+    "packets": pl.UInt32(),
 }
-"""Canonical packet columns, in order. What a source does not carry is null."""
+"""Canonical packet columns, in order. What a source does not carry is null.
+
+`packets` is how many packets the row stands for, as a flow record does; null is one."""
 
 QUARANTINE: Final[dict[str, pl.DataType]] = {
     "day": pl.Date(),
@@ -104,6 +108,11 @@ def backscatter() -> pl.Expr:
     return (tcp.fill_null(False) | icmp.fill_null(False) | icmpv6.fill_null(False)).alias(
         "backscatter"
     )
+
+
+def packet_count() -> pl.Expr:
+    """How many packets each row stands for, as UInt64, never null."""
+    return pl.col("packets").fill_null(1).cast(pl.UInt64).alias("packets")
 
 
 def word_id() -> pl.Expr:

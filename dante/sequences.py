@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from dante.errors import DanteError
-from dante.schema import backscatter, word_id
+from dante.schema import backscatter, packet_count, word_id
 from dante.store.home import write_whole
 
 __all__ = ["SENDERS", "DaySequences", "day_sequences", "read_sequences", "write_sequences"]
@@ -24,6 +24,8 @@ SENDERS: Final[dict[str, pl.DataType]] = {
     "words": pl.List(pl.UInt32()),
     "counts": pl.List(pl.UInt32()),
 }
+
+_MOST: Final = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ def day_sequences(packets: pl.LazyFrame, *, sentence_words: int) -> DaySequences
         sentence_words: longest sentence kept.
     """
     narrow = (
-        packets.select("src", "ts", word_id(), backscatter())
+        packets.select("src", "ts", word_id(), backscatter(), packet_count())
         .collect(engine="in-memory")
         .sort("src", "ts", maintain_order=True)
     )
-    intent = narrow.filter(~pl.col("backscatter")).select("src", "word")
+    intent = narrow.filter(~pl.col("backscatter")).select("src", "word", "packets")
     starts = (pl.col("word") != pl.col("word").shift(1)) | (pl.col("src") != pl.col("src").shift(1))
     sentences = (
         intent.filter(starts.fill_null(True))
@@ -65,17 +67,19 @@ def day_sequences(packets: pl.LazyFrame, *, sentence_words: int) -> DaySequences
     )
     counted = (
         intent.group_by("src", "word")
-        .agg(n=pl.len().cast(pl.UInt32))
+        .agg(n=_counted("packets"))
         .sort("src", "word")
         .group_by("src", maintain_order=True)
-        .agg(packets=pl.col("n").sum().cast(pl.UInt32), words="word", counts="n")
+        .agg(packets=_counted("n"), words="word", counts="n")
     )
     senders = counted.join(sentences, on="src", how="left", maintain_order="left")
-    return DaySequences(
-        _typed(senders),
-        packets=narrow.height,
-        backscatter_packets=narrow.height - intent.height,
-    )
+    everything, meant = (int(frame["packets"].sum()) for frame in (narrow, intent))
+    return DaySequences(_typed(senders), everything, everything - meant)
+
+
+def _counted(name: str) -> pl.Expr:
+    # Rows that each stand for billions of packets must not overflow, nor fail, the narrow column.
+    return pl.col(name).cast(pl.UInt64).sum().clip(upper_bound=_MOST).cast(pl.UInt32)
 
 
 def _typed(senders: pl.DataFrame) -> pl.DataFrame:

@@ -3,9 +3,17 @@
 from dante.pipeline import stages
 from dante.pipeline.backfill import Plan, backfill, plan_backfill
 from dante.pipeline.context import Context, open_context
-from dante.pipeline.ingest import Ingested, ingest_declared, ingest_file, ingest_files
+from dante.pipeline.declared import ingest_declared
+from dante.pipeline.ingest import (
+    Ingested,
+    ingest_each,
+    ingest_file,
+    ingest_files,
+    refuse_unread,
+)
 from dante.pipeline.progress import Notify, Step
 from dante.pipeline.run import rewind, run_day
+from dante.pipeline.spool import spooled
 from dante.pipeline.stages import PREPARE, STAGES
 
 __all__ = [
@@ -18,11 +26,14 @@ __all__ = [
     "Step",
     "backfill",
     "ingest_declared",
+    "ingest_each",
     "ingest_file",
     "ingest_files",
     "open_context",
     "plan_backfill",
+    "refuse_unread",
     "rewind",
     "run_day",
+    "spooled",
     "stages",
 ]

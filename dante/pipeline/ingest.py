@@ -1,37 +1,39 @@
 """Files in, canonical packets in the lake out; nothing counted twice, nothing lost."""
 
-import glob
-import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
-from dante.contracts import Contract, check_rows
-from dante.errors import SourceError
+from dante.contracts import Contract, RowsChecked, check_rows
+from dante.errors import SourceError, UsageError
 from dante.pipeline.context import Context
 from dante.pipeline.progress import Notify, Step, silent
+from dante.pipeline.spool import spooled
 from dante.schema import QUARANTINE
-from dante.sources import (
-    MAX_RAW,
-    Batch,
-    Reading,
-    find_files,
-    load_mapping,
-    read_batches,
-    source_digest,
-)
-from dante.store.home import Home, write_whole
+from dante.sources import MAX_RAW, Batch, Reading, format_of, read_batches, source_digest
+from dante.store.ahead import ahead
+from dante.store.home import Home
 from dante.store.lake import SourceWriter, remove_source
 from dante.store.manifests import Manifest, read_manifest
 
-__all__ = ["Ingested", "ingest_declared", "ingest_file", "ingest_files"]
+__all__ = [
+    "Ingested",
+    "NoRowsError",
+    "fingerprint",
+    "ingest_each",
+    "ingest_file",
+    "ingest_files",
+    "refuse_unread",
+]
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +46,17 @@ class Ingested:
         source: its name.
         manifest: what the lake holds of it.
         already: it was in the lake, read the same way: nothing was done.
+        size: how many bytes of it were read.
+        changed: when the file was changed last before they were, in ns.
+        form: the format it was read as; none if it was in the lake.
     """
 
     source: str
     manifest: Manifest
     already: bool
+    size: int = 0
+    changed: int = 0
+    form: str = ""
 
     @property
     def rows(self) -> int:
@@ -61,13 +69,28 @@ class Ingested:
         return sum(self.manifest.quarantined.values())
 
 
+class NoRowsError(SourceError):
+    """A file that can be read holds a header, and no row yet."""
+
+
+class _ChangedError(Exception):
+    """The file is not what it was when it was begun to be read."""
+
+
 def ingest_file(
-    home: Home, path: Path, reading: Reading, contract: Contract, *, again: bool = False
+    home: Home,
+    path: Path,
+    reading: Reading,
+    contract: Contract,
+    *,
+    again: bool = False,
+    name: str | None = None,
 ) -> Ingested:
     """Read one file into the lake.
 
     The digest of its bytes names it: the same file read the same way again changes nothing; read
-    another way (another mapping, say), it replaces what it gave before.
+    another way (another mapping, say), it replaces what it gave before. A file that is written to
+    meanwhile is read again from a copy of what it holds then.
 
     Args:
         home: where to.
@@ -75,48 +98,90 @@ def ingest_file(
         reading: how to read it.
         contract: judges each row; refused rows go to quarantine.
         again: read it even if it is there already.
+        name: what to call the source, if not by the name of the file.
 
     Raises:
         SourceError: the file cannot be read as packets at all.
         BusyError: another process is ingesting the same file.
     """
+    name = name or _source_name(path)
+    try:
+        return _ingest(home, path, reading, contract, again, name)
+    except _ChangedError:
+        log.info("%s is being written to; it is read as far as it is written now", path)
+    changed = path.stat().st_mtime_ns
+    with path.open("rb") as file, spooled(home, file, path.name, changed=changed) as copy:
+        try:
+            return _ingest(home, copy, reading, contract, again, name)
+        except SourceError as error:
+            raise SourceError(str(error).replace(str(copy), str(path))) from error
+
+
+def _ingest(
+    home: Home, path: Path, reading: Reading, contract: Contract, again: bool, name: str
+) -> Ingested:
+    state = _state(path)
     digest = source_digest(path)
-    fingerprint = _fingerprint(reading, contract)
+    how = fingerprint(reading, contract)
     with home.lock(f"ingest-{digest}", wait=60):
         known = read_manifest(home, digest)
-        if known is not None and known.reading == fingerprint and not again:
-            return Ingested(_source_name(path), known, already=True)
+        if known is not None and known.reading == how and not again:
+            if _state(path) != state:
+                raise _ChangedError
+            return Ingested(name, known, True, *state)
         writer = SourceWriter(home, digest)
         try:
-            for batch in read_batches(path, reading):
-                judged = check_rows(batch.packets, contract)
-                refused = _as_quarantine(judged.refused, batch)
-                writer.add(judged.kept, refused)
-        except SourceError:
+            form = format_of(path, reading)
+            before = 0
+            # The next batch is read while this one is sorted.
+            with closing(ahead(read_batches(path, reading))) as batches:
+                for batch in batches:
+                    judged = check_rows(batch.packets, contract)
+                    writer.add(judged.kept, _refused(judged, batch, before))
+                    before += batch.rows
+            if _state(path) != state:
+                raise _ChangedError
+            if not before:
+                raise NoRowsError(f"{name} holds no rows, only a header; nothing was ingested")
+            if known is not None:
+                remove_source(home, known)
+            manifest = writer.finish(
+                source=name,
+                reading=how,
+                ingested_at=_stamp() if known is None else known.ingested_at,
+            )
+        except BaseException as error:  # also Ctrl-C: what was spilt may be gigabytes
             writer.discard()
+            if isinstance(error, SourceError) and path.is_file() and _state(path) != state:
+                raise _ChangedError from error
             raise
-        if not writer.rows and not writer.quarantined:
-            raise SourceError(f"{path.name} holds no rows, only a header; nothing was ingested")
-        if known is not None:
-            remove_source(home, known)
-        manifest = writer.finish(
-            source=_source_name(path),
-            reading=fingerprint,
-            ingested_at=_stamp() if known is None else known.ingested_at,
-        )
-    return Ingested(_source_name(path), manifest, already=False)
+    return Ingested(name, manifest, False, *state, form)
 
 
-def _as_quarantine(refused: pl.DataFrame, batch: Batch) -> pl.DataFrame:
-    """The batch's refused rows with those the contract refused, as JSON of what was read."""
+def _state(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def _refused(judged: RowsChecked, batch: Batch, before: int) -> pl.DataFrame:
+    """A batch's refused rows and those the contract refused, as JSON of what was read, in order.
+
+    `before` rows were in front of the batch.
+    """
+    refused = judged.refused
     if not refused.height:
         return batch.refused
     values = refused.drop("reason")
+    # A row is a packet or a refused row: the k-th packet has the k-th number no other has.
+    taken = batch.refused["row"].drop_nulls().to_numpy() - np.uint64(before + 1)
+    free = np.delete(np.arange(batch.rows, dtype=np.uint64), taken[taken < batch.rows])
     rows = pl.DataFrame(
         {
             "day": values["ts"].dt.date(),
-            # The contract sees packets, not lines: which record it was is not known any more.
-            "row": pl.Series([None] * refused.height, dtype=pl.UInt64),
+            "row": pl.Series(free[judged.positions.to_numpy()] + np.uint64(before + 1)),
             "raw": values.select(
                 pl.struct(pl.all()).struct.json_encode().str.slice(0, MAX_RAW)
             ).to_series(),
@@ -124,7 +189,7 @@ def _as_quarantine(refused: pl.DataFrame, batch: Batch) -> pl.DataFrame:
         },
         schema=QUARANTINE,
     )
-    return pl.concat([batch.refused, rows])
+    return pl.concat([batch.refused, rows]).sort("row", nulls_last=True, maintain_order=True)
 
 
 def _source_name(path: Path) -> str:
@@ -147,21 +212,69 @@ def ingest_files(
     """Ingest files, several at once with `jobs` processes; results in the order of the files.
 
     Raises:
-        SourceError: a file cannot be read; those before it stay ingested.
+        SourceError: a file cannot be read; all others are ingested.
+        UsageError: the same for every such file, because of how it was asked to be read.
     """
-    work = [(context.home, path, reading, context.contract, again) for path, reading in files]
-    results: list[Ingested] = []
+    results = ingest_each(context, files, jobs=jobs, again=again, notify=notify)
+    refuse_unread(results)
+    return [result for result in results if isinstance(result, Ingested)]
+
+
+def ingest_each(
+    context: Context,
+    files: Sequence[tuple[Path, Reading]],
+    *,
+    jobs: int = 1,
+    again: bool = False,
+    notify: Notify = silent,
+    names: Mapping[Path, str] | None = None,
+) -> list[Ingested | SourceError | UsageError]:
+    """As `ingest_files`, with the error of a file that cannot be read in its place.
+
+    `names` are what sources are called that are not called as their files.
+    """
+    names = names or {}
+    work = [
+        (context.home, path, reading, context.contract, again, names.get(path))
+        for path, reading in files
+    ]
+    results: list[Ingested | SourceError | UsageError] = []
     for done, result in enumerate(_each(work, jobs), 1):
         results.append(result)
-        note = f"{result.source}{' (was there already)' if result.already else ''}"
-        notify(Step("ingest", done, len(work), result.rows, note))
+        if isinstance(result, Ingested):
+            note = f"{result.source} ({'was there already' if result.already else result.form})"
+            notify(Step("ingest", done, len(work), result.rows, note))
+        else:
+            notify(Step("ingest", done, len(work), 0, str(result)))
     return results
 
 
-_Work = tuple[Home, Path, Reading, Contract, bool]
+def refuse_unread(results: Sequence[Ingested | SourceError | UsageError]) -> None:
+    """Name the files that could not be read.
+
+    Raises:
+        SourceError: there are some.
+        UsageError: there are, each because of how it was asked to be read.
+    """
+    failed = [result for result in results if not isinstance(result, Ingested)]
+    if not failed:
+        return
+    if len(results) == 1:
+        raise failed[0]
+    told = [str(error).removesuffix(".") for error in failed[:_SHOWN]]
+    more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    rest = "; the others were ingested" if len(failed) < len(results) else ""
+    kind = UsageError if all(isinstance(error, UsageError) for error in failed) else SourceError
+    raise kind(
+        f"{len(failed)} of {len(results)} files could not be read: {'; '.join(told)}{more}{rest}"
+    )
 
 
-def _each(work: list[_Work], jobs: int) -> Iterator[Ingested]:
+_SHOWN = 10
+_Work = tuple[Home, Path, Reading, Contract, bool, str | None]
+
+
+def _each(work: list[_Work], jobs: int) -> Iterator[Ingested | SourceError | UsageError]:
     if jobs <= 1 or len(work) <= 1:
         yield from map(_ingest_one, work)
         return
@@ -170,89 +283,14 @@ def _each(work: list[_Work], jobs: int) -> Iterator[Ingested]:
         yield from pool.map(_ingest_one, work)
 
 
-def _ingest_one(work: _Work) -> Ingested:
-    home, path, reading, contract, again = work
-    return ingest_file(home, path, reading, contract, again=again)
-
-
-def _below(root: Path, pattern: str) -> str | Path:
-    """A declared pattern below the home, whose own path is no pattern."""
-    place = root / pattern
-    return place if place.exists() else str(Path(glob.escape(str(root))) / pattern)
-
-
-def ingest_declared(context: Context, *, jobs: int = 1, notify: Notify = silent) -> list[Ingested]:
-    """Ingest what is new in the sources that `dante.toml` declares.
-
-    A file whose size and time of change are as they were when it was last ingested is not read. One
-    that has grown takes the place of what it was; one that holds something else stands beside it.
-
-    Raises:
-        SourceError: a declared source does not exist or cannot be read.
-        ConfigError: a mapping file is not understood.
-    """
-    home = context.home
-    marks = _read_marks(home)
-    fresh: list[tuple[Path, Reading]] = []
-    for source in context.settings.sources:
-        reading = Reading(sensor=source.sensor)
-        if source.mapping is not None:
-            reading = replace(reading, mapping=load_mapping(home.root / source.mapping))
-        for path in find_files([_below(home.root, source.path)]):
-            mark = marks.get(str(path))
-            if mark is None or not mark.holds(home, path, reading, context.contract):
-                fresh.append((path, reading))
-    results = ingest_files(context, fresh, jobs=jobs, notify=notify)
-    for (path, _), result in zip(fresh, results, strict=True):
-        before = marks.get(str(path))
-        if before is not None and before.grew_to(path, result.manifest.digest):
-            outgrown = read_manifest(home, before.digest)
-            if outgrown is not None:
-                remove_source(home, outgrown)
-        status = path.stat()
-        marks[str(path)] = _Mark(status.st_size, status.st_mtime_ns, result.manifest.digest)
-    if fresh:
-        with write_whole(home.work / _MARKS) as temporary:
-            body = {path: asdict(mark) for path, mark in sorted(marks.items())}
-            temporary.write_text(json.dumps(body, indent=1), encoding="utf-8")
-    return results
-
-
-_MARKS = "sources.json"
-
-
-@dataclass(frozen=True)
-class _Mark:
-    """A declared file as it was when it was last ingested."""
-
-    size: int
-    changed: int
-    digest: str
-
-    def holds(self, home: Home, path: Path, reading: Reading, contract: Contract) -> bool:
-        """Whether the file need not be read: it has not changed, and the lake has it so read."""
-        status = path.stat()
-        if (status.st_size, status.st_mtime_ns) != (self.size, self.changed):
-            return False
-        known = read_manifest(home, self.digest)
-        return known is not None and known.reading == _fingerprint(reading, contract)
-
-    def grew_to(self, path: Path, digest: str) -> bool:
-        """Whether the file now begins with all it was before, and goes on."""
-        return digest != self.digest and source_digest(path, first=self.size) == self.digest
-
-
-def _read_marks(home: Home) -> dict[str, _Mark]:
-    file = home.work / _MARKS
-    if not file.is_file():
-        return {}
+def _ingest_one(work: _Work) -> Ingested | SourceError | UsageError:
+    home, path, reading, contract, again, name = work
     try:
-        body = json.loads(file.read_text(encoding="utf-8"))
-        return {path: _Mark(**mark) for path, mark in body.items()}
-    except (ValueError, TypeError, AttributeError):
-        log.warning("%s is damaged; declared sources are read again", file)
-        return {}
+        return ingest_file(home, path, reading, contract, again=again, name=name)
+    except (SourceError, UsageError) as error:
+        return type(error)(str(error))
 
 
-def _fingerprint(reading: Reading, contract: Contract) -> str:
+def fingerprint(reading: Reading, contract: Contract) -> str:
+    """What a manifest says of how its source was read."""
     return f"{reading.fingerprint()[:16]}-{contract.label}"

@@ -6,28 +6,27 @@ but no line break. The number of a row counts from 1 after the header.
 
 import csv
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from dante.errors import ConfigError, SourceError
-from dante.schema import PACKETS
 from dante.sources.batch import Batch, gather, refuse
 from dante.sources.columns import choose_columns
+from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, interpret, rules
-from dante.sources.lines import MAX_LINE, Dialect, Table, decode, read_block, split_line
+from dante.sources.lines import Dialect, Table, read_block, split_line
 from dante.sources.mapping import FIELDS, Mapping
 from dante.sources.reading import Reading
-from dante.sources.streams import CutError, chunks
+from dante.sources.text import BLOCK, TextSource, cut_row, parts
+from dante.store.ahead import ahead
 
-__all__ = ["guess_separator", "read_csv"]
+__all__ = ["FORMAT", "guess_separator", "read_csv"]
 
-_BLOCK: Final = 1 << 24
 _MAX_COLUMNS: Final = 1 << 14
 _SEPARATORS: Final = (",", "\t", ";", "|")
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 def read_csv(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[Batch]:
@@ -51,20 +50,20 @@ def guess_separator(header: str) -> str:
 
 
 def _batches(path: Path, mapping: Mapping, rule: Rules, limit: int) -> Iterator[Batch]:
-    source = _Source(path)
+    source = TextSource(path)
     dialect, names = _opening(source, mapping)
     chosen = {f: str(i) for f, i in choose_columns(path, names, mapping).items()}
     row = 0
-    for block in source.blocks(min(_BLOCK, max(1 << 16, limit * 32))):
-        for part in _parts(block, limit):
-            table = read_block(part, dialect)
+    blocks = source.blocks(min(BLOCK, max(1 << 16, limit * 32)))
+    tables = (read_block(part, dialect) for block in blocks for part in parts(block, limit))
+    # Two hands: one cuts the next block into fields, the other makes packets of this one.
+    with closing(ahead(tables)) as cut:
+        for table in cut:
             batch = _batch(table, dialect, chosen, rule, row)
             row += table.rows
             yield batch
     if source.damage is not None:
-        if not row:
-            raise SourceError(f"{path}: damaged before the first row ({source.damage})")
-        yield _cut_row(source, row + 1)
+        yield cut_row(source, row + 1)
 
 
 def _batch(
@@ -88,31 +87,7 @@ def _batch(
     return Batch(batch.packets, pl.concat([batch.refused, odd]).sort("row"))
 
 
-def _cut_row(source: "_Source", row: int) -> Batch:
-    reason = f"the file is damaged after {source.read:,} decompressed bytes ({source.damage})"
-    refused = refuse(
-        pl.Series([None], dtype=pl.Date),
-        pl.Series([row], dtype=pl.UInt64),
-        [decode(source.rest)],
-        pl.Series([reason], dtype=pl.String),
-    )
-    return Batch(pl.DataFrame(schema=PACKETS), refused)
-
-
-def _parts(block: bytes, limit: int) -> Iterator[bytes]:
-    """A block in pieces of at most `limit` lines."""
-    if block.count(b"\n") <= limit:
-        yield block
-        return
-    feeds = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10)
-    start = 0
-    for end in [*feeds[limit - 1 :: limit].tolist(), len(block) - 1]:
-        if end >= start:
-            yield block[start : end + 1]
-        start = end + 1
-
-
-def _opening(source: "_Source", mapping: Mapping) -> tuple[Dialect, list[str]]:
+def _opening(source: TextSource, mapping: Mapping) -> tuple[Dialect, list[str]]:
     """The dialect and the names of the columns, from the mapping and the header line."""
     if not mapping.header:
         separator = mapping.separator or ","
@@ -128,7 +103,7 @@ def _opening(source: "_Source", mapping: Mapping) -> tuple[Dialect, list[str]]:
 
 
 def _dialect(
-    source: "_Source", mapping: Mapping, separator: str, names: list[str]
+    source: TextSource, mapping: Mapping, separator: str, names: list[str]
 ) -> tuple[Dialect, list[str]]:
     if len(names) > _MAX_COLUMNS:
         raise SourceError(
@@ -142,72 +117,15 @@ def _dialect(
     return Dialect(len(names), separator, mapping.quote, mapping.comment), names
 
 
-class _Source:
-    """A file's bytes in blocks of whole lines, and what was wrong with its stream."""
+def _looks(head: Head) -> bool:
+    if not head.lines:
+        return False
+    if head.reading.mapping is not None:
+        return True
+    first = head.lines[0]
+    return bool(
+        {n.strip().strip('"').strip() for n in first.split(guess_separator(first))} & set(FIELDS)
+    )
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.damage: CutError | None = None
-        self.read = 0
-        self.rest = b""
-        self._chunks = chunks(path)
-        self._held = self._more()
-        if not self._held:
-            why = f" ({self.damage})" if self.damage else ""
-            raise SourceError(f"{path}: the file is empty{why}")
-        if self._held.startswith(_BOM):
-            self._held = self._held[len(_BOM) :]
 
-    def _more(self) -> bytes:
-        try:
-            chunk = next(self._chunks, b"")
-        except CutError as error:
-            self.damage = error
-            return b""
-        self.read += len(chunk)
-        return chunk
-
-    def header(self, comment: str | None) -> bytes:
-        """The first line that is neither blank nor a comment, taken off."""
-        start = 0
-        while True:
-            end = self._held.find(b"\n", start)
-            if end < 0 and len(self._held) - start < MAX_LINE and (chunk := self._more()):
-                self._held, start = self._held[start:] + chunk, 0
-                continue
-            line = self._held[start : None if end < 0 else end].removesuffix(b"\r")
-            if len(line) >= MAX_LINE:
-                raise SourceError(
-                    f"{self.path}: the header line, or one above it, has {MAX_LINE:,} bytes or more"
-                )
-            if end < 0 and self.damage is not None:
-                raise SourceError(f"{self.path}: damaged within the header ({self.damage})")
-            if line and not (comment and line.startswith(comment.encode())):
-                self._held = b"" if end < 0 else self._held[end + 1 :]
-                return line
-            if end < 0:
-                raise SourceError(f"{self.path}: the file holds no header line")
-            start = end + 1
-
-    def blocks(self, size: int) -> Iterator[bytes]:
-        """Blocks of about `size` bytes that end in a line feed; a cut last line is `rest`."""
-        parts, have = [self._held], len(self._held)
-        tail = b""
-        while True:
-            while have < size and (chunk := self._more()):
-                parts.append(chunk)
-                have += len(chunk)
-            data = b"".join([tail, *parts])
-            ended = have < size
-            cut = data.rfind(b"\n") + 1
-            if cut:
-                yield data[:cut]
-            # Of an endless line only as much is kept as shows that it is too long.
-            tail = data[cut:][: MAX_LINE + 1]
-            parts, have = [], 0
-            if ended:
-                break
-        if self.damage is not None:
-            self.rest = tail
-        elif tail:
-            yield tail + b"\n"
+FORMAT: Final = Format("csv", _looks, "a first line that names canonical columns", read_csv)

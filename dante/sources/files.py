@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dante.errors import SourceError, UsageError
 
-__all__ = ["find_files", "source_digest"]
+__all__ = ["find_files", "prefix_digests", "source_digest"]
 
 _READ = 1 << 20
 
@@ -38,28 +38,42 @@ def find_files(paths: Sequence[str | Path]) -> list[Path]:
     return sorted(found, key=str)
 
 
-def source_digest(path: str | Path, *, first: int | None = None) -> str:
+def source_digest(path: str | Path) -> str:
     """The first 32 hex digits of SHA-256 over the file's bytes as they lie, compressed or not.
-
-    Args:
-        path: the file.
-        first: read only so many bytes of it.
 
     Raises:
         SourceError: the file cannot be read.
     """
-    digest = hashlib.sha256()
-    if Path(path).exists() and not Path(path).is_file():  # reading a pipe would use it up
+    return _digests(Path(path), [])[-1]
+
+
+def prefix_digests(path: str | Path, sizes: Sequence[int]) -> list[str]:
+    """The digests that files of the first so many bytes of this one would have.
+
+    In ascending order of the sizes; sizes beyond the end of the file have none.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    return _digests(Path(path), sorted(set(sizes)))[:-1]
+
+
+def _digests(path: Path, sizes: list[int]) -> list[str]:
+    """Digests of the first so many bytes, and of all that was read, to the last size or the end."""
+    digest, found, place = hashlib.sha256(), [], 0
+    if path.exists() and not path.is_file():  # reading a pipe would use it up
         raise SourceError(f"{path}: cannot be read (it is not a regular file)")
     try:
-        with Path(path).open("rb") as file:
-            left = sys.maxsize if first is None else first
-            while block := file.read(min(_READ, left)):
-                digest.update(block)
-                left -= len(block)
+        with path.open("rb") as file:
+            for size in sizes or [sys.maxsize]:
+                while place < size and (block := file.read(min(_READ, size - place))):
+                    digest.update(block)
+                    place += len(block)
+                if place == size:
+                    found.append(digest.copy().hexdigest()[:32])
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
-    return digest.hexdigest()[:32]
+    return [*found, digest.hexdigest()[:32]]
 
 
 def _visible(folder: Path) -> Iterator[Path]:

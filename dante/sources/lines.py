@@ -1,9 +1,9 @@
 """Lines of delimited text → columns of text, in bulk where lines are regular, one by one else.
 
-A block is a run of whole lines. Where every line has the right number of separators and no
-quotes, Polars reads the block as it is; else lines are sorted into regular ones (Polars again),
-blank ones and comments (dropped), and odd ones (the `csv` module, strictly, a line at a time).
-Which way a line takes never changes what it is read as.
+A block is a run of whole lines. Where every line has the right number of separators and either
+no quotes or all its fields in quotes, Polars reads the block as it is, without them; else lines
+are sorted into regular ones (Polars again), blank ones and comments (dropped), and odd ones (the
+`csv` module, strictly, a line at a time). Which way a line takes never changes what it is read as.
 """
 
 import csv
@@ -20,6 +20,7 @@ MAX_LINE: Final = 1 << 20
 """A line of this many bytes or more is refused."""
 
 _NEWLINE: Final = 10
+_PIECE: Final = 1 << 17
 _Bools = npt.NDArray[np.bool_]
 _Ints = npt.NDArray[np.int64]
 
@@ -85,8 +86,16 @@ def read_block(block: bytes, dialect: Dialect) -> Table:
     """The rows of a block, which ends in a line feed."""
     count = block.count(b"\n")
     if _is_regular(block, dialect, count):
-        frame = _bulk(block, dialect)
-        if frame is not None and frame.height == count:
+        bare = block
+    elif _is_quoted(block, dialect, count):
+        bare = block.replace(str(dialect.quote).encode(), b"")
+    else:
+        bare = b""
+    if bare:
+        frame = _bulk(bare, dialect)
+        # Where a line has one field, Polars takes a blank one for a row, of null.
+        blank = dialect.fields == 1 and frame is not None and frame["0"].null_count()
+        if frame is not None and frame.height == count and not blank:
             return Table(frame.with_row_index("place"), (), count, block)
     lines = _lines(block, dialect)
     regular = _regular_lines(block, lines, dialect)
@@ -138,8 +147,38 @@ def _is_regular(block: bytes, dialect: Dialect, count: int) -> bool:
         and (dialect.quote is None or dialect.quote.encode() not in block)
         and (not dialect.comment or dialect.comment.encode() not in block)
         and _is_utf8(block)
-        and not _may_hold_long_line(block)
+        and not _may_hold_line(block, MAX_LINE)
     )
+
+
+def _is_quoted(block: bytes, dialect: Dialect, count: int) -> bool:
+    """True if every field of every line is surely in quotes and holds none, nor a separator.
+
+    There are two quotes a field, and each has a separator or an end of a line on one side only.
+    """
+    if dialect.quote is None or dialect.fields < 2:
+        return False
+    quote, separator = dialect.quote.encode(), dialect.separator.encode()
+    if (
+        block[:1] != quote
+        or block[1:2] in (separator, b"\n")
+        or block.count(quote) != 2 * dialect.fields * count
+        or block.count(separator) != count * (dialect.fields - 1)
+        or b"\r" in block
+        or (dialect.comment and dialect.comment.encode() in block)
+        or not _is_utf8(block)
+        or _may_hold_line(block, min(MAX_LINE, csv.field_size_limit()))
+    ):
+        return False
+    data = np.frombuffer(block, dtype=np.uint8)
+    for start in range(0, data.size, _PIECE):  # as much as stays near the processor
+        piece = data[start : start + _PIECE + 2]
+        is_quote = piece == quote[0]
+        is_edge = (piece == separator[0]) | (piece == _NEWLINE)
+        sides = is_edge[:-2].view(np.uint8) + is_edge[2:].view(np.uint8)
+        if (is_quote[1:-1] & (sides != 1)).any():
+            return False
+    return True
 
 
 def _is_utf8(block: bytes) -> bool:
@@ -152,9 +191,9 @@ def _is_utf8(block: bytes) -> bool:
     return True
 
 
-def _may_hold_long_line(block: bytes) -> bool:
-    # A line of MAX_LINE bytes covers at least one whole aligned window of half as many.
-    half = MAX_LINE // 2
+def _may_hold_line(block: bytes, size: int) -> bool:
+    # A line of `size` bytes covers at least one whole aligned window of half as many.
+    half = size // 2
     return any(
         block.find(b"\n", start, start + half) < 0
         for start in range(0, len(block) - half + 1, half)

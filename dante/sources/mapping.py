@@ -1,6 +1,6 @@
 """Mapping files: how the columns of somebody else's table become canonical fields.
 
-A mapping is a TOML file; `docs/formats.md` is its reference. Nothing in it is ignored: a key
+A mapping is a TOML file; `docs/formats/tables.md` is its reference. Nothing in it is ignored: a key
 that is not understood is an error.
 """
 

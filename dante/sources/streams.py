@@ -1,23 +1,36 @@
-"""Bytes of plain, gzip and Zstandard files, told apart by their first bytes.
+"""Bytes of plain and compressed files, told apart by their first bytes.
 
 A damaged stream gives every byte before the damage and then raises `CutError`: the rows in
-front of it are whole and are not to be lost.
+front of it are whole and are not to be lost. So does one that expands without measure: after
+1 GiB no more than 1,000 times the file's size is given out.
 """
 
+import bz2
 import contextlib
+import lzma
 import zlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from dante.errors import SourceError
 
-__all__ = ["CutError", "chunks", "compression", "first_bytes"]
+__all__ = ["FREE", "RATIO", "CutError", "chunks", "compression", "first_bytes"]
+
+FREE: Final = 1 << 30
+"""Bytes that any file may expand to."""
+RATIO: Final = 1000
+"""How many times its size a file may expand to, if that is more."""
 
 _READ: Final = 1 << 18
 _CHUNK: Final = 1 << 22
-_GZIP: Final = b"\x1f\x8b"
+# What a window of xz may take; `xz -9` makes 64 MiB.
+_XZ_MEMORY: Final = 1 << 28
+_GZIP: Final = b"\x1f\x8b\x08"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_XZ: Final = b"\xfd7zXZ\x00"
+# The signs of a first block, or of the end of an empty stream; before them the block's size.
+_BZIP2: Final = (b"1AY&SY", b"\x17rE8P\x90")
 
 
 class CutError(Exception):
@@ -25,21 +38,25 @@ class CutError(Exception):
 
 
 def compression(path: Path) -> str | None:
-    """`gzip`, `zstd` or None, by the first bytes.
+    """`gzip`, `zstd`, `bzip2`, `xz` or None, by the first bytes.
 
     Raises:
         SourceError: the file cannot be opened.
     """
     try:
         with path.open("rb") as file:
-            head = file.read(4)
+            head = file.read(10)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from error
     if head.startswith(_GZIP):
         return "gzip"
     # Zstandard also starts with a "skippable frame", 50 to 5f 2a 4d 18 (RFC 8878, 3.1.2).
-    if head == _ZSTD or (head[1:] == b"\x2a\x4d\x18" and head[0] >> 4 == 5):
+    if head.startswith(_ZSTD) or (head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5):
         return "zstd"
+    if head.startswith(_XZ):
+        return "xz"
+    if head[:3] == b"BZh" and head[3:4] in b"123456789" and head[4:10] in _BZIP2:
+        return "bzip2"
     return None
 
 
@@ -48,14 +65,13 @@ def chunks(path: Path) -> Generator[bytes, None, None]:
 
     Raises:
         SourceError: the file cannot be opened.
-        CutError: the compressed stream is damaged, after all bytes before the damage.
+        CutError: the compressed stream is damaged, or expands to more than `FREE` bytes and
+            `RATIO` times the file's size; after all bytes before.
     """
     kind = compression(path)
-    if kind == "gzip":
-        return _merged(_gzip(path))
-    if kind == "zstd":
-        return _merged(_zstd(path))
-    return _plain(path)
+    if kind is None:
+        return _plain(path)
+    return _merged(_limited(_UNPACK[kind](path), kind, path.stat().st_size))
 
 
 def first_bytes(path: Path, size: int) -> bytes:
@@ -88,6 +104,21 @@ def _merged(pieces: Generator[bytes, None, None]) -> Generator[bytes, None, None
         yield bytes(held)
     if damage is not None:
         raise damage
+
+
+def _limited(
+    pieces: Generator[bytes, None, None], kind: str, size: int
+) -> Generator[bytes, None, None]:
+    left = most = max(FREE, RATIO * size)
+    with contextlib.closing(pieces):
+        for piece in pieces:
+            yield piece[:left]
+            left -= len(piece)
+            if left < 0:
+                raise CutError(
+                    f"{kind}: {size:,} bytes that expand to more than {most:,}, the most that is "
+                    "read of them"
+                )
 
 
 def _plain(path: Path) -> Generator[bytes, None, None]:
@@ -162,3 +193,73 @@ def _zstd(path: Path) -> Generator[bytes, None, None]:
     if rest:
         yield bytes(rest)
     raise CutError(why)
+
+
+class _Decoder(Protocol):
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+def _bzip2(path: Path) -> Generator[bytes, None, None]:
+    return _members(path, "bzip2", bz2.BZ2Decompressor)
+
+
+def _xz(path: Path) -> Generator[bytes, None, None]:
+    return _members(path, "xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY))
+
+
+_DAMAGE: Final = (OSError, ValueError, EOFError, lzma.LZMAError)
+
+
+def _members(path: Path, kind: str, make: Callable[[], _Decoder]) -> Generator[bytes, None, None]:
+    """Streams that follow one another in a file, with zeros in between or not."""
+    decoder, fresh = make(), True
+    start = given = 0  # where the member begins, and what came of it
+    with path.open("rb") as file:
+        while data := file.read(_READ):
+            piece = file.tell() - len(data)
+            while data or not (fresh or decoder.needs_input):
+                if fresh and not (data := data.lstrip(b"\0")):
+                    break
+                if fresh:
+                    start, given = file.tell() - len(data), 0
+                try:
+                    out = decoder.decompress(data, _CHUNK)
+                except _DAMAGE as error:
+                    yield from _before_damage(path, make(), start, max(start, piece), given)
+                    raise CutError(f"{kind}: {error}") from error
+                fresh, data = False, b""
+                given += len(out)
+                if out:
+                    yield out
+                if decoder.eof:
+                    data, decoder, fresh = decoder.unused_data, make(), True
+    if not fresh:
+        raise CutError(f"{kind}: the stream ends too early")
+
+
+def _before_damage(
+    path: Path, decoder: _Decoder, start: int, piece: int, given: int
+) -> Iterator[bytes]:
+    """What a member holds beyond the `given` bytes, until the error in `piece` strikes again.
+
+    A call that fails takes what it had decoded with it, so the piece is fed in single bytes.
+    """
+    with path.open("rb") as file, contextlib.suppress(*_DAMAGE):
+        file.seek(start)
+        while data := file.read(min(_READ, max(1, piece - file.tell()))):
+            while data or not decoder.needs_input:
+                out = decoder.decompress(data, _CHUNK)
+                data = b""
+                if given < len(out):
+                    yield out[given:]
+                given -= min(given, len(out))
+
+
+_UNPACK: Final = {"gzip": _gzip, "zstd": _zstd, "bzip2": _bzip2, "xz": _xz}

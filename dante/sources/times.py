@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from dante.errors import ConfigError
+from dante.sources.digits import iso_times
 
 __all__ = ["EPOCHS", "check_format", "check_zone", "needs_year", "parse_times"]
 
@@ -101,6 +102,9 @@ def _from_text(text: pl.Series, format: str, tz: str, year: int | None) -> pl.Se
             text, pattern = f"{year} " + text, "%Y " + pattern
         return _strptime(text, pattern, tz)
     times = pl.Series("ts", [None], dtype=_UTC).new_from_index(0, text.len())
+    if (fast := iso_times(text)) is not None:
+        micros, zoned = fast
+        times = micros.cast(_UTC) if zoned else _localised(micros.cast(pl.Datetime("us")), tz)
     for pattern in _likely_first(text, format):
         left = (times.is_null() & text.is_not_null()).arg_true()
         if not left.len():

@@ -7,6 +7,7 @@ import polars as pl
 
 from dante.errors import ConfigError
 from dante.schema import PACKETS, PROTOCOL_NAMES, parse_addresses
+from dante.sources.digits import dotted_addresses
 from dante.sources.mapping import Mapping
 
 __all__ = [
@@ -71,7 +72,7 @@ def parse_column_addresses(values: pl.Series, kind: str) -> pl.Series:
     if not left.len():
         return numbers
     rest = values.gather(left)
-    parsed = _dotted(rest)
+    parsed = dotted_addresses(rest)
     odd = (parsed.is_null() & rest.is_not_null()).arg_true()
     if odd.len():
         # Addresses repeat: parse each once. Published /64s are read back as they are written.
@@ -81,26 +82,6 @@ def parse_column_addresses(values: pl.Series, kind: str) -> pl.Series:
         found = texts.replace_strict(distinct, known, default=None, return_dtype=pl.UInt64)
         parsed = found if odd.len() == rest.len() else parsed.scatter(odd, found)
     return parsed if left.len() == values.len() else numbers.scatter(left, parsed)
-
-
-def _dotted(text: pl.Series) -> pl.Series:
-    """IPv4 addresses of four plain numbers; null for anything else, which may be one as well."""
-    parts = [f"field_{i}" for i in range(4)]
-    octets = [pl.col(part).cast(pl.UInt32) for part in parts]
-    # Signs, leading zeros and a fifth part make a text longer than its numbers written plainly.
-    plain = sum(((o >= 10).cast(pl.UInt32) + (o >= 100) for o in octets), start=pl.lit(7))
-    number = octets[0] * 16777216 + octets[1] * 65536 + octets[2] * 256 + octets[3]
-    return (
-        pl.DataFrame({"text": text})
-        .select(
-            pl.col("text").str.len_bytes().alias("bytes"), pl.col("text").str.split_exact(".", 3)
-        )
-        .unnest("text")
-        .with_columns(pl.col(parts).cast(pl.UInt8, strict=False))
-        .select(pl.when(plain == pl.col("bytes")).then(number.cast(pl.UInt64)).alias("address"))
-        .to_series()
-        .alias(text.name)
-    )
 
 
 def protocol_numbers(mapping: Mapping) -> dict[str, int]:

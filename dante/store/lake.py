@@ -1,47 +1,81 @@
 """The lake: packets and refused rows as Parquet, a file a source and day."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from dante.contracts import SENSOR_HOURS, count_sensor_hours
 from dante.errors import DanteError, NotEnoughDataError
 from dante.schema import PACKETS, QUARANTINE
+from dante.store.ahead import ahead
 from dante.store.home import Home, write_whole
 from dante.store.manifests import Manifest
+from dante.store.runs import Runs
 
 __all__ = ["SourceWriter", "remove_source", "scan_day"]
 
 # Row groups this size keep min/max statistics of `src` useful without small reads.
 ROW_GROUP = 131_072
+# Refused rows are up to 16 KiB each.
+_QUARANTINE_GROUP: Final = 8_192
+_HELD: Final = 192 << 20
+_HELD_REFUSED: Final = 96 << 20
+# Sorted by these, so that what is next to what differs little.
+_DELTAS: Final = ("ts", "src")
+# A few values many times; those of the others hardly repeat, and looking for it takes time.
+_DICTIONARIES: Final = (
+    *("sensor", "proto", "dport", "ttl", "tcp_flags", "tcp_window", "length", "packets"),
+    *("day", "reason"),
+)
 
 
 @dataclass
 class SourceWriter:
-    """Sorts one source's batches into the lake, a day at a time, in bounded memory.
+    """Sorts one source's batches into the lake, by day, in bounded memory.
 
-    Batches are spilt to `work/` by day as they come; `finish` sorts each day and moves it to its
-    place. Memory is bounded by the largest batch and the largest single day of the source.
+    Batches are held up to a budget and spilt, sorted, to `work/` beyond it; `finish` merges what
+    was spilt and moves every day to its place. The same rows in the same order make the same
+    bytes, whatever batches they come in and however much may be held.
+
+    Attributes:
+        home: where to.
+        digest: of the source.
+        most_bytes: of packets held before they are spilt.
     """
 
     home: Home
     digest: str
-    rows: dict[date, int] = field(default_factory=dict)
-    quarantined: dict[date | None, int] = field(default_factory=dict)
+    most_bytes: int = _HELD
     _hours: list[pl.DataFrame] = field(default_factory=list)
-    _batches: int = 0
 
     def __post_init__(self) -> None:
         """Start from an empty spill folder, whatever a cut-off ingest left there."""
         self.discard()
+        self._packets = Runs(self._spill / "packets", "ts", ("src", "ts"), self.most_bytes)
+        refused = min(self.most_bytes, _HELD_REFUSED)
+        self._refused = Runs(self._spill / "quarantine", "day", (), refused)
 
     def discard(self) -> None:
         """Take away what was spilt; nothing of the source will be in the lake."""
         shutil.rmtree(self._spill, ignore_errors=True)
+
+    @property
+    def rows(self) -> dict[date, int]:
+        """Rows kept so far, by day."""
+        return {day: rows for day, rows in self._packets.rows.items() if day is not None}
+
+    @property
+    def quarantined(self) -> dict[date | None, int]:
+        """Rows refused so far, by day; None for rows whose day could not be read."""
+        return dict(self._refused.rows)
 
     @property
     def _spill(self) -> Path:
@@ -49,55 +83,81 @@ class SourceWriter:
 
     def add(self, packets: pl.DataFrame, refused: pl.DataFrame) -> None:
         """Take one batch: canonical packets and quarantine rows, both in source order."""
-        by_day = packets.with_columns(day=pl.col("ts").dt.date())
-        for (day,), part in by_day.partition_by(
-            "day", as_dict=True, maintain_order=True, include_key=False
-        ).items():
-            self.rows[day] = self.rows.get(day, 0) + part.height
-            self._write("packets", day, part)
+        self._packets.add(packets)
+        self._refused.add(refused)
         self._hours.append(count_sensor_hours(packets))
-        for (day,), part in refused.partition_by("day", as_dict=True, maintain_order=True).items():
-            self.quarantined[day] = self.quarantined.get(day, 0) + part.height
-            self._write("quarantine", day, part)
-        self._batches += 1
+        if len(self._hours) > 64:
+            self._hours = [self._sensor_hours()]
 
-    def _write(self, kind: str, day: date | None, part: pl.DataFrame) -> None:
-        folder = self._spill / kind / str(day)
-        folder.mkdir(parents=True, exist_ok=True)
-        part.write_parquet(folder / f"{self._batches:08d}.parquet", compression="lz4")
+    def _sensor_hours(self) -> pl.DataFrame:
+        if not self._hours:
+            return pl.DataFrame(schema=SENSOR_HOURS)
+        together = pl.concat(self._hours).group_by("day", "sensor", "hour")
+        return together.agg(pl.col("packets").sum()).sort("day", "sensor", "hour")
 
     def finish(self, *, source: str, reading: str, ingested_at: str) -> Manifest:
         """Put every day in its place, then the manifest: only now the source counts."""
-        for day in sorted(self.rows):
-            # Stable: packets of one sender in one clock tick stay in the source's order.
-            part = self._read("packets", day).sort("src", "ts", maintain_order=True)
-            with write_whole(self.home.packets(day, self.digest)) as path:
-                part.select(*PACKETS).write_parquet(
-                    path, compression="zstd", row_group_size=ROW_GROUP, statistics=True
-                )
-        for refused_day in sorted(self.quarantined, key=lambda day: day or date.min):
-            part = self._read("quarantine", refused_day)
-            with write_whole(self.home.quarantine(refused_day, self.digest)) as path:
-                part.select(*QUARANTINE).write_parquet(path, compression="zstd")
-        hours = pl.concat(self._hours) if self._hours else pl.DataFrame(schema=SENSOR_HOURS)
+        rows, quarantined = self.rows, self.quarantined
+        with closing(ahead(self._packets.merged())) as merged:
+            for day, frames in groupby(merged, key=itemgetter(0)):
+                assert day is not None
+                with write_whole(self.home.packets(day, self.digest)) as path:
+                    _write(path, map(itemgetter(1), frames), PACKETS, ROW_GROUP)
+        for day, frames in groupby(self._refused.merged(), key=itemgetter(0)):
+            with write_whole(self.home.quarantine(day, self.digest)) as path:
+                _write(path, map(itemgetter(1), frames), QUARANTINE, _QUARANTINE_GROUP)
         manifest = Manifest(
             digest=self.digest,
             source=source,
             reading=reading,
             ingested_at=ingested_at,
-            rows=self.rows,
-            quarantined=self.quarantined,
-            sensor_hours=hours.group_by("day", "sensor", "hour").agg(pl.col("packets").sum()),
+            rows=rows,
+            quarantined=quarantined,
+            sensor_hours=self._sensor_hours(),
         )
         manifest.save(self.home)
         self.discard()
         return manifest
 
-    def _read(self, kind: str, day: date | None) -> pl.DataFrame:
-        files = sorted((self._spill / kind / str(day)).glob("*.parquet"))
-        return pl.concat(
-            [pl.read_parquet(file, glob=False, hive_partitioning=False) for file in files]
-        )
+
+def _write(
+    path: Path, frames: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataType], group: int
+) -> None:
+    """Write frames one after another as one Parquet file with row groups of `group` rows."""
+    import pyarrow.parquet as pq
+
+    names = list(schema)
+    kinds = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    writer = pq.ParquetWriter(
+        path,
+        kinds,
+        compression="zstd",
+        use_dictionary=[name for name in names if name in _DICTIONARIES],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in _DELTAS},
+        store_schema=False,
+    )
+    with writer:
+        for part in _groups(frames, group):
+            # One chunk: where chunks end shows in the pages of the file.
+            table = part.select(names).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+            writer.write_table(table, row_group_size=group)
+
+
+def _groups(frames: Iterable[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of exactly `size` rows, the last of fewer."""
+    rest: list[pl.DataFrame] = []
+    have = 0
+    for frame in frames:
+        start = 0
+        while frame.height - start >= size - have:
+            stop = start + size - have
+            yield pl.concat([*rest, frame.slice(start, stop - start)])
+            rest, have, start = [], 0, stop
+        if start < frame.height:
+            rest.append(frame.slice(start))
+            have += rest[-1].height
+    if rest:
+        yield pl.concat(rest)
 
 
 def remove_source(home: Home, manifest: Manifest) -> None:
@@ -130,6 +190,15 @@ def scan_day(home: Home, manifests: Sequence[Manifest], day: date) -> pl.LazyFra
                 f"packets of {day} from {manifest.source} are missing or damaged in the lake; "
                 f"ingest {manifest.source} again with --again"
             ) from None
+    # A file from before a column was added lacks it: null, as where a source does not carry it.
     return pl.concat(
-        [pl.scan_parquet(home.packets(day, manifest.digest), glob=False) for manifest in held]
+        [
+            pl.scan_parquet(
+                home.packets(day, manifest.digest),
+                glob=False,
+                schema=PACKETS,
+                missing_columns="insert",
+            )
+            for manifest in held
+        ]
     )

@@ -69,6 +69,7 @@ def _packets(draw):
         "dport": draw(port if proto in (6, 17) else st.none() | port),
         **values,
         "sport": None if proto in (1, 58) else values["sport"],
+        "packets": draw(st.none() | st.integers(0, 2**32 - 1)),
     }
 
 
@@ -441,8 +442,8 @@ def test_unknown_columns_are_named_once(tmp_path, caplog):
         (b"\n\n", "unknown format"),
         (b"ts,proto,dport\n1,6,1\n", "there is no column 'src'; the columns are ts, proto, dport"),
         (b"ts,src,src,proto\n", "two columns are named 'src'"),
-        (b"a,b\n1,2\n", "its first line is 'a,b'"),
-        (b"\0\1\2\3", "it is not text"),
+        (b"a,b\n1,2\n", "unknown format (it begins with 'a,b'); tried parquet ("),
+        (b"\0\1\2\3", "unknown format (it begins with the bytes 00 01 02 03)"),
         (b"PK\x03\x04....", "a zip archive"),
         (b"PAR1....PAR1", "not a readable Parquet file"),
         ("ts,src".encode("utf-16"), "UTF-16 text"),
@@ -461,7 +462,7 @@ def test_missing_file_and_format(tmp_path):
     """A file that is not there and a format that is not known are errors of their own."""
     with pytest.raises(SourceError, match="no such file"):
         _read(tmp_path / "none")
-    with pytest.raises(UsageError, match="unknown format 'pcapx': give one of auto, csv"):
+    with pytest.raises(UsageError, match="unknown format 'pcapx': give one of auto, "):
         _read(tmp_path, Reading(format="pcapx"))
     with pytest.raises(ConfigError, match="not a time zone"):
         _read_text(tmp_path, HEADER, Reading(tz="Mars/Olympus"))

@@ -1,0 +1,181 @@
+"""Records that follow one another, each telling its length: where does each begin?
+
+One can only walk: the place of a record is known when the one before it is. Walked in Python that
+takes longer than everything else together. So guesses are made of where records begin, one every
+few kilobytes, and numpy walks from all guesses at once, a step of each at a time. A walk that
+began at a true beginning stays true; one is true if the walk before it ends where it began, and
+the first begins at the start. Where that fails, as after a wrong guess, the records are walked
+one by one until a guess is met. So guesses decide the speed, never the result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from struct import Struct
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dante.sources.octets import Integers, Window
+
+__all__ = ["REACH", "Chain", "Guess", "Lengths", "across", "walk"]
+
+REACH: Final = 256
+"""Bytes behind each lane's beginning in which its guess lies."""
+
+# Bytes between guesses. Shorter lanes are walked in fewer steps, but guesses cost too.
+_LANE: Final = 8192
+# Fewer lanes than this are walked one by one sooner than together.
+_LANES: Final = 32
+
+_NONE: Final = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How a record tells where the next one begins.
+
+    Attributes:
+        order: `<` or `>`: the byte order of its length.
+        place: where in the record its length stands, four bytes.
+        more: how many bytes the record has besides those its length counts.
+        least: a smaller length is damage.
+        most: a larger length is damage.
+        step: so is a length that is no multiple of this.
+    """
+
+    order: str
+    place: int
+    more: int
+    least: int
+    most: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Whole records that follow one another.
+
+    Attributes:
+        at: where each begins.
+        end: where the last one ends.
+        bad: what begins there is no record; else it is cut by the end of the window, or lies
+            behind where the walk was to end.
+    """
+
+    at: Integers
+    end: int
+    bad: bool
+
+
+Guess = Callable[[Window, Integers], Integers]
+"""Of each lane's beginning, a place in the `REACH` bytes behind it where a record may begin, or
+-1."""
+
+
+def across(window: Window, lanes: Integers, byte: int, step: int) -> npt.NDArray[np.uint8]:
+    """Byte `byte` of a record that would begin at each `step`th place in each lane's reach.
+
+    Of shape (lanes, `REACH` / `step`); the lanes are evenly spaced.
+    """
+    seen: npt.NDArray[np.uint8] = np.ndarray(
+        (len(lanes), REACH // step),
+        np.uint8,
+        buffer=window.data,
+        offset=int(lanes[0]) + byte,
+        strides=(int(lanes[1] - lanes[0]), step),
+    )
+    return seen
+
+
+def walk(window: Window, start: int, lengths: Lengths, guess: Guess, until: int) -> Chain:
+    """The whole records of a window from `start` on that begin before `until`."""
+    until = min(until, window.size)
+    lanes = np.arange(start, until - REACH - 128, _LANE, dtype=np.int64)
+    if len(lanes) < _LANES:
+        return _joined(*_steps(window, start, lengths, until))
+    seeds = guess(window, lanes)
+    seeds[0] = start
+    seeds = np.unique(seeds[seeds >= 0])
+    visited, ends = _together(window, seeds, lengths, until)
+    if np.array_equal(ends[:-1], seeds[1:]):
+        rest, end, bad = _steps(window, int(ends[-1]), lengths, until)
+        return Chain(np.concatenate([visited, *rest]), end, bad)
+    bounds = np.searchsorted(visited, np.append(seeds, window.size)).tolist()
+    found: list[Integers] = []
+    position, bad = start, False
+    for lane, seed in enumerate(seeds.tolist()):
+        if position < seed:
+            more, position, bad = _steps(window, position, lengths, seed)
+            found += more
+        if bad:
+            break
+        if position == seed:
+            found.append(visited[bounds[lane] : bounds[lane + 1]])
+            position = int(ends[lane])
+    if not bad:
+        more, position, bad = _steps(window, position, lengths, until)
+        found += more
+    return _joined(found, position, bad)
+
+
+def _joined(found: list[Integers], end: int, bad: bool) -> Chain:
+    return Chain(np.concatenate([_NONE, *found]), end, bad)
+
+
+def _steps(
+    window: Window, position: int, lengths: Lengths, stop: int
+) -> tuple[list[Integers], int, bool]:
+    """Walk one by one, as far as there are whole records that begin before `stop`."""
+    unpack = Struct(lengths.order + "I").unpack_from
+    data, size, place, more = window.data, window.size, lengths.place, lengths.more
+    least, most, step = lengths.least, lengths.most, lengths.step
+    at: list[int] = []
+    bad = False
+    while position < stop and position + place + 4 <= size:
+        length = unpack(data, position + place)[0]
+        if not least <= length <= most or length % step:
+            bad = True
+            break
+        after = position + more + length
+        if after > size:
+            break
+        at.append(position)
+        position = after
+    return [np.array(at, dtype=np.int64)], position, bad
+
+
+def _together(
+    window: Window, seeds: Integers, lengths: Lengths, until: int
+) -> tuple[Integers, Integers]:
+    """Walk from all seeds, each up to the next one.
+
+    Returns:
+        The places passed by any of them, ascending, and where each stands at last: at or behind
+        the next seed, or where there was no whole record or no company any more.
+    """
+    every = np.ndarray((window.size + 64,), lengths.order + "u4", buffer=window.data, strides=(1,))
+    position, lane = seeds, np.arange(len(seeds))
+    stop = np.append(seeds[1:], until)
+    ends = seeds.copy()
+    visited = [_NONE]
+    while len(position) >= _LANES:
+        length = every[position + lengths.place].astype(np.int64)
+        after = position + length
+        after += lengths.more
+        whole = after <= window.size
+        whole &= length <= lengths.most
+        if lengths.least:
+            whole &= length >= lengths.least
+        if lengths.step > 1:
+            whole &= length % lengths.step == 0
+        on = whole & (after < stop)
+        if on.all():
+            visited.append(position)
+            position = after
+            continue
+        visited.append(position[whole])
+        ends[lane] = np.where(whole, after, position)
+        position, stop, lane = after[on], stop[on], lane[on]
+    ends[lane] = position
+    return np.sort(np.concatenate(visited)), ends

@@ -1,0 +1,102 @@
+"""Files of binary records: their bytes in windows, and fields gathered from any places of one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from dante.errors import SourceError
+from dante.sources.streams import CutError, chunks
+
+__all__ = ["WINDOW", "Integers", "OctetSource", "Records", "Window"]
+
+WINDOW: Final = 1 << 24
+"""Bytes that are read at once."""
+
+# Zeros after a window's bytes, so that a header may be read where only its start was captured.
+_PAD: Final = 128
+
+Integers = npt.NDArray[np.int64]
+Records = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A run of bytes of a file.
+
+    Attributes:
+        data: the bytes, and 128 zeros after them.
+        size: how many bytes there are.
+        offset: where in the (decompressed) file they begin.
+        last: none follow.
+    """
+
+    data: bytes
+    size: int
+    offset: int
+    last: bool
+
+    def fields(self, kind: np.dtype[Any], at: Integers) -> Records:
+        """Records of a structured type of at most 128 bytes, at places in 0..`size`.
+
+        What a record has after the window's end is zero.
+        """
+        # A plain view at every byte: numpy then copies each record as one piece, which is several
+        # times faster than gathering its fields.
+        every = np.ndarray(
+            (self.size + _PAD - kind.itemsize + 1,),
+            dtype=f"V{kind.itemsize}",
+            buffer=self.data,
+            strides=(1,),
+        )
+        found: Records = every[at].view(kind)
+        return found
+
+
+class OctetSource:
+    """A file's bytes in windows that its reader moves on, and what was wrong with its stream.
+
+    Attributes:
+        path: the file.
+        damage: how its stream ended, if it ended badly.
+        read: decompressed bytes so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        self.path = path
+        self.damage: CutError | None = None
+        self.read = 0
+        self._chunks = chunks(path)
+        self._held = b""
+
+    def window(self, behind: Window | None = None, used: int = 0) -> Window:
+        """The bytes after the first `used` ones of the window before, and `WINDOW` more."""
+        held = b"" if behind is None else behind.data[used : behind.size]
+        parts, have = [held], 0
+        last = False
+        while have < WINDOW:
+            try:
+                chunk = next(self._chunks, b"")
+            except CutError as error:
+                self.damage, chunk = error, b""
+            if not chunk:
+                last = True
+                break
+            parts.append(chunk)
+            have += len(chunk)
+        self.read += have
+        size = len(held) + have
+        parts.append(bytes(_PAD))
+        return Window(b"".join(parts), size, self.read - size, last)
+
+    def unreadable(self, why: str) -> SourceError:
+        """The error of a file of which not one record can be read."""
+        damage = f" ({self.damage})" if self.damage else ""
+        return SourceError(f"{self.path}: {why}{damage}")
