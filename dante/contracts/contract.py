@@ -18,6 +18,7 @@ Kind = Literal[
     "volume",
     "silent_hours",
     "missing_sensors",
+    "ceilings",
 ]
 """What a check looks at; the first four are properties of one row."""
 

@@ -40,6 +40,7 @@ _DAY_CHECKS: Final[dict[str, set[str]]] = {
     "volume": {"minimum", "maximum", "leastSpread"},
     "silent_hours": {"maximum", "leastExpected", "mostSilent"},
     "missing_sensors": {"maximum"},
+    "ceilings": {"maximum"},
 }
 # Great Expectations turns bounds into floats: beyond this a bound would not be what was written.
 _LARGEST_BOUND: Final = 2**53

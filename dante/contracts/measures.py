@@ -11,6 +11,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Final
 
+from dante.contracts.ceiling import WINDOW
 from dante.contracts.contract import Check, Contract
 from dante.contracts.history import History
 from dante.contracts.profile import ColumnProfile, DayProfile
@@ -59,10 +60,14 @@ def _measure(check: Check, contract: Contract, profile: DayProfile, past: Histor
                 check, outside, f"{outside:,} of {profile.rows:,} packets outside the day"
             )
         case "packets":
-            return _count(check, profile.rows, f"{profile.rows:,} packets")
+            return _count(check, profile.packets, f"{profile.packets:,} packets")
+        case "ceilings":
+            return _ceilings(check, profile)
     days, needed = len(past.packets), contract.least_history_days
     if days < needed:
-        judged = "not judged" if check.kind != "volume" else f"{profile.rows:,} packets, not judged"
+        judged = (
+            "not judged" if check.kind != "volume" else f"{profile.packets:,} packets, not judged"
+        )
         return Measure(check, (None, None), f"{judged}: {days} earlier days, {needed} needed")
     judges: dict[str, Callable[[Check, int, DayProfile, History], Measure]] = {
         "volume": _volume,
@@ -95,14 +100,14 @@ def _volume(check: Check, needed: int, profile: DayProfile, past: History) -> Me
     logs = [math.log(max(packets, 1)) for _, packets in past.packets]
     middle = median(logs)
     spread = max(1.4826 * median(abs(value - middle) for value in logs), check.least_spread)
-    deviations = (math.log(max(profile.rows, 1)) - middle) / spread
+    deviations = (math.log(max(profile.packets, 1)) - middle) / spread
     bounds = [
         number_text(round(math.exp(min(middle + bound * spread, _LARGEST_LOG))))
         for bound in (check.minimum, check.maximum)
         if bound is not None
     ]
     observed = (
-        f"{profile.rows:,} packets; usual {' to '.join(bounds)}"
+        f"{profile.packets:,} packets; usual {' to '.join(bounds)}"
         f" (median {round(math.exp(middle)):,} of {len(logs)} days)"
     )
     return Measure(check, (deviations, None), observed)
@@ -141,6 +146,16 @@ def _missing_sensors(check: Check, needed: int, profile: DayProfile, past: Histo
     missing = [_name(sensor) for sensor in known if sensor not in there]
     heading = f"{len(missing):,} of {len(known):,} known sensors missing"
     return _count(check, len(missing), _listed(heading, missing))
+
+
+def _ceilings(check: Check, profile: DayProfile) -> Measure:
+    rows = profile.ceilings.select("sensor", "ceiling", "at_ceiling", "windows").iter_rows()
+    shown = [
+        f"{_name(sensor)} {ceiling:,} packets in {WINDOW} minutes, {at / windows:.0%} of the time"
+        for sensor, ceiling, at, windows in rows
+    ]
+    heading = f"{len(shown):,} sensors at a ceiling, so their packets are a sample"
+    return _count(check, len(shown), _listed(heading, shown) if shown else "no sensor at a ceiling")
 
 
 def _hours(profile: DayProfile) -> list[tuple[str, int, int]]:

@@ -1,13 +1,14 @@
 """What a day's packets come to, in counts: all that the judge of days needs to see of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import polars as pl
 
+from dante.contracts.ceiling import CEILINGS, WINDOW, find_ceilings
 from dante.errors import DanteError
-from dante.schema import PACKETS
+from dante.schema import PACKETS, packet_count
 
 __all__ = ["SENSOR_HOURS", "ColumnProfile", "DayProfile", "count_sensor_hours", "profile_packets"]
 
@@ -38,17 +39,20 @@ class ColumnProfile:
 class DayProfile:
     """A day's packets in counts.
 
-    `rows` counts all packets given for the day, `outside_day` those whose time is not of it and
-    `senders` the distinct `src`. `sensor_hours` has the schema `SENSOR_HOURS`, of the packets
-    inside the day, sorted by sensor and hour.
+    `rows` counts all rows given for the day, `packets` the packets they stand for, `outside_day`
+    the rows whose time is not of it and `senders` the distinct `src`. `sensor_hours` has the
+    schema `SENSOR_HOURS`, of the packets inside the day, sorted by sensor and hour; `ceilings` are
+    the sensors whose counts sit at one (`find_ceilings`).
     """
 
     day: date
     rows: int
+    packets: int
     outside_day: int
     senders: int
     columns: tuple[ColumnProfile, ...]
     sensor_hours: pl.DataFrame
+    ceilings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CEILINGS))
 
 
 def count_sensor_hours(packets: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
@@ -56,7 +60,7 @@ def count_sensor_hours(packets: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
 
     Counts of several sources of one day may be put below each other: `history` adds them.
     """
-    return _sensor_hours(packets.lazy()).collect()
+    return _by_hours(_counted(packets.lazy(), 60), 1).collect()
 
 
 def profile_packets(packets: pl.LazyFrame | pl.DataFrame, day: date) -> DayProfile:
@@ -78,35 +82,47 @@ def profile_packets(packets: pl.LazyFrame | pl.DataFrame, day: date) -> DayProfi
     inside = pl.col("ts").is_between(first, first + timedelta(days=1), closed="left")
     totals = frame.select(
         rows=pl.len(),
+        total=packet_count().sum(),
         outside=(~inside).sum(),  # a null time is null here and not counted
         senders=pl.col("src").drop_nulls().n_unique(),
         **{f"nulls {name}": pl.col(name).null_count() for name in PACKETS},
         **{f"min {name}": _as_integer(name).min() for name in PACKETS},
         **{f"max {name}": _as_integer(name).max() for name in PACKETS},
     )
-    counted, sensor_hours = pl.collect_all([totals, _sensor_hours(frame.filter(inside))])
+    counted, windows = pl.collect_all([totals, _counted(frame.filter(inside), WINDOW)])
     row = counted.row(0, named=True)
     return DayProfile(
         day=day,
         rows=row["rows"],
+        packets=row["total"],
         outside_day=row["outside"] or 0,
         senders=row["senders"],
         columns=tuple(
             ColumnProfile(name, row[f"nulls {name}"], row[f"min {name}"], row[f"max {name}"])
             for name in PACKETS
         ),
-        sensor_hours=sensor_hours,
+        sensor_hours=_by_hours(windows.lazy(), 60 // WINDOW).collect(),
+        ceilings=find_ceilings(windows),
     )
 
 
-def _sensor_hours(frame: pl.LazyFrame) -> pl.LazyFrame:
+def _counted(frame: pl.LazyFrame, minutes: int) -> pl.LazyFrame:
+    """Packets by sensor and window of so many minutes, `at` of which begins it since 1970."""
     # Grouping by one integer and the sensor is several times faster than by day, hour and sensor.
-    hours = pl.col("ts").to_physical().floordiv(3_600_000_000).alias("at")
-    at = pl.col("at")
+    at = pl.col("ts").to_physical().floordiv(minutes * 60_000_000).alias("at")
     return (
         frame.filter(pl.col("ts").is_not_null())
-        .group_by(pl.col("sensor").fill_null(""), hours)
-        .agg(packets=pl.len().cast(pl.UInt64))
+        .group_by(pl.col("sensor").fill_null(""), at)
+        .agg(packet_count().sum())
+    )
+
+
+def _by_hours(counted: pl.LazyFrame, windows: int) -> pl.LazyFrame:
+    """`SENSOR_HOURS` of counts by windows, so many to an hour."""
+    at = pl.col("at")
+    return (
+        counted.group_by("sensor", at.floordiv(windows))
+        .agg(pl.col("packets").sum())
         .select(
             day=at.floordiv(24).cast(pl.Int32).cast(pl.Date),
             sensor="sensor",

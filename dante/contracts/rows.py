@@ -26,11 +26,13 @@ class RowsChecked:
     """Packets divided by the contract; both parts keep the order of the rows.
 
     `kept` has the schema `dante.schema.PACKETS`; `refused` has it and `reason` String, the
-    first check the row breaks and what it asks for. Together they are the input.
+    first check the row breaks and what it asks for. Together they are the input, where
+    `refused` stood at `positions` (from 0, ascending).
     """
 
     kept: pl.DataFrame
     refused: pl.DataFrame
+    positions: pl.Series
 
 
 def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
@@ -52,11 +54,17 @@ def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
         check: breach for check in contract.row_checks if (breach := _breach(check)) is not None
     }
     if not breaches or packets.is_empty():
-        return RowsChecked(packets, _reasoned(packets.clear(), {}))
+        return _all_kept(packets)
     broken = packets.select(pl.any_horizontal(list(breaches.values())).alias("broken"))["broken"]
     if not broken.any():  # nearly always: the packets need not be copied
-        return RowsChecked(packets, _reasoned(packets.clear(), {}))
-    return RowsChecked(packets.filter(~broken), _reasoned(packets.filter(broken), breaches))
+        return _all_kept(packets)
+    refused = _reasoned(packets.filter(broken), breaches)
+    return RowsChecked(packets.filter(~broken), refused, broken.arg_true())
+
+
+def _all_kept(packets: pl.DataFrame) -> RowsChecked:
+    none = pl.Series(dtype=pl.get_index_type())
+    return RowsChecked(packets, _reasoned(packets.clear(), {}), none)
 
 
 def _reasoned(rows: pl.DataFrame, breaches: dict[Check, pl.Expr]) -> pl.DataFrame:

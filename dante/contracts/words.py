@@ -36,6 +36,8 @@ def rule_text(check: Check) -> str:
             )
         case "missing_sensors":
             return f"at most {high} known sensors missing"
+        case "ceilings":
+            return f"at most {high} sensors at the ceiling of a rate limit"
 
 
 def value_text(column: str, value: float | None) -> str:

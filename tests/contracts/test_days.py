@@ -74,7 +74,8 @@ def profile(
         ColumnProfile(name, (nulls or {}).get(name, 0), *bounds.get(name, (None, None)))
         for name in PACKETS
     )
-    return DayProfile(DAY, rows, outside, 9, columns, sensor_hours(DAY) if hours is None else hours)
+    hours = sensor_hours(DAY) if hours is None else hours
+    return DayProfile(DAY, rows, rows, outside, 9, columns, hours)
 
 
 def failed(results: list[CheckResult]) -> dict[str, str]:
@@ -86,7 +87,7 @@ def test_a_usual_day_passes_every_check(contract: Contract) -> None:
     results = judge_day(contract, profile(), past(28))
     assert failed(results) == {}
     assert [result.check for result in results] == [c.name for c in contract.day_checks]
-    assert {result.contract for result in results} == {"packets@1.0.0"}
+    assert {result.contract for result in results} == {"packets@2.0.0"}
     assert all(result.observed for result in results)
 
 

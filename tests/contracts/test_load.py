@@ -25,7 +25,7 @@ def test_own_contract_covers_every_canonical_column() -> None:
     """The contract DANTE comes with names every canonical column, in order."""
     contract = load_contract()
     assert [column.name for column in contract.columns] == list(PACKETS)
-    assert contract.label == "packets@1.0.0"
+    assert contract.label == "packets@2.0.0"
     assert (contract.history_days, contract.least_history_days) == (28, 7)
 
 
@@ -80,7 +80,7 @@ def test_a_contract_that_says_the_same_is_equal(tmp_path: Path) -> None:
         ("property: historyDays", "property: histroyDays", "histroyDays"),
         ("value: 28", "value: 6", "leastHistoryDays"),
         ("value: 28", "value: many", "many"),
-        ("version: 1.0.0", "version: 1.0", "version"),
+        ("version: 2.0.0", "version: 2.0", "version"),
         ("schema:", "schema: [", "no valid YAML"),
         ("schema:", "schema: {}\nolder:", "older"),
     ],
