@@ -1,5 +1,6 @@
 """Public-looking sender addresses, and the telescope's own."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -26,35 +27,45 @@ SENSORS: Final = tuple(name for name, _, size in _TELESCOPE_BLOCKS for _ in rang
 """The sensor of each watched address, in the order of `TELESCOPE`."""
 
 _TRIES_NEAR: Final = 20
+_NEAR: Final = 0.9  # of a campaign's senders are in its networks
 
 
 def _candidates(
-    rng: np.random.Generator, count: int, networks: tuple[int, ...], subnet: int
+    rng: np.random.Generator, count: int, networks: tuple[int, ...], subnets: tuple[int, ...]
 ) -> NDArray[np.uint64]:
     low = rng.integers(1, 255, count).astype(np.uint64)
-    if subnet >= 0:
-        return np.uint64(subnet * 256) + low
+    if subnets:
+        place = rng.integers(0, len(subnets), count)
+        return np.array(subnets, dtype=np.uint64)[place] * np.uint64(256) + low
     third = rng.integers(0, 256, count).astype(np.uint64)
     second = rng.integers(0, 256, count).astype(np.uint64)
     prefix = FIRST_OCTETS[rng.integers(0, FIRST_OCTETS.size, count)] * np.uint64(256) + second
     if networks:
-        # Most of a campaign sits in its networks, the first of them the fullest; some anywhere.
-        place = (rng.random(count) ** 2 * len(networks)).astype(np.int64)
+        # The first of its networks is the fullest.
+        place = (rng.random(count) ** 1.5 * len(networks)).astype(np.int64)
         near = np.array(networks, dtype=np.uint64)[place]
-        prefix = np.where(rng.random(count) < 0.8, near, prefix)
+        prefix = np.where(rng.random(count) < _NEAR, near, prefix)
     return prefix * np.uint64(65536) + third * np.uint64(256) + low
+
+
+def _absent(values: NDArray[np.uint64], taken: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Whether each value is not in the sorted array `taken`."""
+    if not taken.size:
+        return np.ones(values.size, dtype=np.bool_)
+    place = np.minimum(np.searchsorted(taken, values), taken.size - 1)
+    return np.asarray(taken[place] != values)
 
 
 def draw_addresses(
     rng: np.random.Generator,
     count: int,
-    taken: NDArray[np.uint64],
+    taken: Sequence[NDArray[np.uint64]],
     networks: tuple[int, ...] = (),
-    subnet: int = -1,
+    subnets: tuple[int, ...] = (),
 ) -> NDArray[np.uint64]:
-    """`count` distinct IPv4 addresses, UInt64, none in the sorted array `taken`.
+    """`count` distinct IPv4 addresses, UInt64, none in any of the sorted arrays `taken`.
 
-    They lie in the /24 `subnet` or mostly in the /16 `networks`; where these are full, anywhere.
+    They lie in the /24 `subnets` or mostly in the /16 `networks`; where these are full, anywhere.
     """
     found = np.empty(0, dtype=np.uint64)
     for attempt in range(10_000):
@@ -62,16 +73,15 @@ def draw_addresses(
             break
         near = attempt < _TRIES_NEAR
         wanted = count - found.size
-        drawn = _candidates(
-            rng, wanted + wanted // 8 + 8, networks if near else (), subnet if near else -1
+        drawn = np.unique(
+            _candidates(
+                rng, wanted + wanted // 8 + 8, networks if near else (), subnets if near else ()
+            )
         )
-        both = np.concatenate([found, drawn])
-        _, firsts = np.unique(both, return_index=True)
-        both = both[np.sort(firsts)]
-        if taken.size:
-            place = np.minimum(np.searchsorted(taken, both), taken.size - 1)
-            both = both[taken[place] != both]
-        found = both[:count]
+        for held in (*taken, np.sort(found)):
+            drawn = drawn[_absent(drawn, held)]
+        # Sorted they would be cut at one end; any order will do, as long as it is the seed's.
+        found = np.concatenate([found, rng.permutation(drawn)[:wanted]])
     return found
 
 

@@ -1,17 +1,21 @@
 """What each sender of a campaign does in a day: how many packets, to which ports, and when."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dante.simulate.campaign import TOOLS, Campaign
+from dante.simulate.campaign import Campaign
 from dante.simulate.streams import normal, uniform
+from dante.simulate.tools import TOOLS
 
-__all__ = ["DAY_MICROSECONDS", "Traffic", "campaign_traffic"]
+__all__ = ["BURST_HOURS", "DAY_MICROSECONDS", "Traffic", "campaign_traffic"]
 
 DAY_MICROSECONDS: Final = 86_400_000_000
+BURST_HOURS: Final = 3
+"""Hours of the day within which a campaign with timing `burst` works."""
+
 _HIGHEST_COUNT: Final = 20_000.0  # packets of a sender and day, floods apart
 
 
@@ -20,25 +24,57 @@ class Traffic:
     """Some senders' packets of one day, before headers are written.
 
     Per sender (S): `src` UInt64, `count` Int64, `tool` UInt8 code, `start` and `span` Float64 in
-    microseconds of the day, `sweeps` Bool. Per packet (P = sum of counts, sender by sender in
-    order of time): `port` UInt32 key and `sport` UInt16 (0: the tool chooses).
+    microseconds of the day, `trains` UInt8 (bursts its packets come in), `sweeps` Bool, `target`
+    Int32 (the one watched address it calls, or -1), `sport` UInt16 (0: the tool chooses).
+    Per packet (P = sum of counts, sender by sender in order of time): `port` UInt32 key.
     """
 
     src: NDArray[np.uint64]
     count: NDArray[np.int64]
+    port: NDArray[np.uint32]
     tool: NDArray[np.uint8]
     start: NDArray[np.float64]
     span: NDArray[np.float64]
+    trains: NDArray[np.uint8]
     sweeps: NDArray[np.bool_]
-    port: NDArray[np.uint32]
+    target: NDArray[np.int32]
     sport: NDArray[np.uint16]
+
+    @classmethod
+    def of(
+        cls,
+        src: NDArray[np.uint64],
+        count: NDArray[np.int64],
+        port: NDArray[np.uint32],
+        *,
+        tool: NDArray[np.uint8],
+        start: NDArray[np.float64],
+        span: NDArray[np.float64],
+        trains: int = 1,
+        sweeps: bool = False,
+        target: int = -1,
+        sport: NDArray[np.uint16] | None = None,
+    ) -> "Traffic":
+        """Traffic of senders that have all but the arrays in common."""
+        return cls(
+            src=src,
+            count=count,
+            port=port,
+            tool=tool,
+            start=start,
+            span=span,
+            trains=np.full(src.size, trains, dtype=np.uint8),
+            sweeps=np.full(src.size, sweeps),
+            target=np.full(src.size, target, dtype=np.int32),
+            sport=np.zeros(src.size, dtype=np.uint16) if sport is None else sport,
+        )
 
     @staticmethod
     def concat(parts: list["Traffic"]) -> "Traffic":
         """Several senders' traffic as one, in the given order."""
-        columns = Traffic.__dataclass_fields__
+        names = [field.name for field in fields(Traffic)]
         return Traffic(
-            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+            **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
         )
 
 
@@ -53,15 +89,16 @@ def campaign_traffic(
     ports = np.array(campaign.phase(day).ports, dtype=np.uint32)
     count = _counts(campaign, src, rng)
     start, span = _times(campaign, src, rng)
-    return Traffic(
-        src=src,
-        count=count,
+    return Traffic.of(
+        src,
+        count,
+        _chosen_ports(campaign, src, ports, count, rng),
         tool=np.full(src.size, TOOLS.index(campaign.tool), dtype=np.uint8),
         start=start,
         span=span,
-        sweeps=np.full(src.size, campaign.sweeps),
-        port=_chosen_ports(campaign, src, ports, count, rng),
-        sport=np.zeros(int(count.sum()), dtype=np.uint16),
+        trains=campaign.trains,
+        sweeps=campaign.sweeps,
+        target=campaign.target,
     )
 
 
@@ -85,7 +122,7 @@ def _times(
     length = rng.random(src.size)
     if campaign.timing == "steady":
         span = 0.02**length
-        start = rng.random(src.size)
+        start = rng.random(src.size) * (1 - span)
     elif campaign.timing == "diurnal":
         # Inverse of the distribution with density 1 + 0.9 cos(2 pi (t - peak)).
         grid = np.linspace(0.0, 1.0, 289)
@@ -94,8 +131,10 @@ def _times(
         start = np.interp(u, rising / rising[-1], grid)
         span = 0.005 + 0.05 * length
     else:
-        start = 0.9 * campaign.peak + 0.08 * u
-        span = 0.01 + 0.02 * length
+        width = BURST_HOURS / 24
+        span = 0.02 + 0.04 * length
+        begin = np.clip(campaign.peak - width / 2, 0.0, 1.0 - width)
+        start = begin + u * (width - span)
     start = np.minimum(start, 1.0 - span)
     return start * DAY_MICROSECONDS, span * DAY_MICROSECONDS
 
@@ -109,20 +148,25 @@ def _chosen_ports(
 ) -> NDArray[np.uint32]:
     """One port key a packet: each sender tries its own part of the campaign's ports.
 
-    Walkers go round their ports in order from a place of their own; others pick at random, the
-    campaign's first ports more often.
+    Walkers go round their ports in order from a place of their own, others finish with one before
+    the next, and others pick at random, the campaign's first ports more often.
     """
-    tries = np.empty((src.size, ports.size), dtype=np.bool_)
-    for column, port in enumerate(ports):
-        tries[:, column] = uniform(src, 100 + int(port)) < campaign.port_share
-    tries[~tries.any(axis=1), 0] = True
+    if ports.size == 1:
+        return np.full(int(count.sum()), ports[0], dtype=np.uint32)
+    tries = np.ones((src.size, ports.size), dtype=np.bool_)
+    if campaign.port_share < 1:
+        for column, port in enumerate(ports):
+            tries[:, column] = uniform(src, 100 + int(port)) < campaign.port_share
+        tries[~tries.any(axis=1), 0] = True
     width = tries.sum(axis=1)
     begin = np.cumsum(width) - width
-    columns = np.nonzero(tries)[1]
-    sender = np.repeat(np.arange(src.size), count)
-    if campaign.walks:
-        nth = np.arange(sender.size) - np.repeat(np.cumsum(count) - count, count)
-        place = (nth + (uniform(src, 31) * width).astype(np.int64)[sender]) % width[sender]
+    own = ports[np.nonzero(tries)[1]]
+    many = np.repeat(width, count)
+    if campaign.order == "random":
+        place = (rng.random(many.size) ** 2.5 * many).astype(np.int64)
     else:
-        place = (rng.random(sender.size) ** 2.5 * width[sender]).astype(np.int64)
-    return np.asarray(ports[columns[begin[sender] + place]])
+        nth = np.arange(many.size) - np.repeat(np.cumsum(count) - count, count)
+        if campaign.order == "block":
+            nth = nth * many // np.repeat(count, count)
+        place = (nth + np.repeat((uniform(src, 31) * width).astype(np.int64), count)) % many
+    return np.asarray(own[np.repeat(begin, count) + place])

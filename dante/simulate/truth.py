@@ -17,18 +17,21 @@ MEMBERS: Final[dict[str, pl.DataType]] = {
     "campaign": pl.String(),
     "kind": pl.String(),
 }
-"""One row a sender and day. `kind`: `campaign`, `benign` (a campaign too: the known scanning
-organisation), `noise` or `backscatter` (whose `campaign` is null)."""
+"""One row a sender and day. `kind`: `campaign`, `benign` (a campaign too: a known scanning
+organisation), or, with `campaign` null, `noise`, `misconfiguration` or `backscatter`."""
 
 EVENTS: Final[dict[str, pl.DataType]] = {
     "day": pl.Date(),
     "campaign": pl.String(),
     "event": pl.String(),
     "related": pl.String(),
+    "gap": pl.Int64(),
+    "senders": pl.String(),
 }
 """A campaign begins by `birth`, or by `split` from `related`; `sleep` is dated the first day it
-is absent and `recur` the day it is back; `end`, or `merge` into `related`, the first day after
-its last."""
+is absent and `recur` the day it is back, after `gap` days of absence, on the `same` or wholly
+`new` senders; on a day of `drift` its ports change while it goes on; `end`, or `merge` into
+`related`, is the first day after its last. `gap` and `senders` are null but for `recur`."""
 
 CAMPAIGNS: Final[dict[str, pl.DataType]] = {
     "campaign": pl.String(),
@@ -41,8 +44,13 @@ CAMPAIGNS: Final[dict[str, pl.DataType]] = {
     "first_day": pl.Date(),
     "last_day": pl.Date(),
     "days_active": pl.Int64(),
+    "peak_hour": pl.Float64(),
+    "networks": pl.Int64(),
+    "senders": pl.Int64(),
 }
-"""One row a campaign: the ports of its first day, and the days it was seen in this run."""
+"""One row a campaign: the ports of its first day, the days it was seen in this run, the UTC hour
+it prefers (null if steady), how many /16 most of its senders share (0: anywhere; of a benign one:
+how many /24 hold them all) and how many senders a day it began with."""
 
 
 def event_truth(campaigns: Sequence[Campaign], day: int, date: dt.date) -> pl.DataFrame:
@@ -50,11 +58,16 @@ def event_truth(campaigns: Sequence[Campaign], day: int, date: dt.date) -> pl.Da
     names = {campaign.index: campaign.name for campaign in campaigns}
     rows = []
     for campaign in campaigns:
-        event = campaign.event(day)
-        if event is not None:
-            other = {"split": campaign.parent, "merge": campaign.merged_into}.get(event)
-            related = None if other is None else names[other]
-            rows.append((date, campaign.name, event, related))
+        event = campaign.event(day) if campaign.known else None
+        if event is None:
+            continue
+        other = {"split": campaign.parent, "merge": campaign.merged_into}.get(event)
+        related = None if other is None else names[other]
+        sleep = campaign.returns(day)
+        gap = senders = None
+        if sleep is not None:
+            gap, senders = sleep.until - sleep.start, "same" if sleep.same_addresses else "new"
+        rows.append((date, campaign.name, event, related, gap, senders))
     return pl.DataFrame(rows, schema=EVENTS, orient="row")
 
 
@@ -62,7 +75,10 @@ def campaign_truth(campaigns: Sequence[Campaign], days: int, first_day: dt.date)
     """What was planted, by name (schema `CAMPAIGNS`)."""
     rows = []
     for campaign in campaigns:
-        active = [day for day in range(campaign.first, days) if campaign.active(day)]
+        if not campaign.known:
+            continue
+        active = [day for day in range(campaign.first, min(days, campaign.end))
+                  if campaign.active(day)]  # fmt: skip
         ports = campaign.phases[0].ports
         shown = ", ".join(port_text(port) for port in ports[:30])
         rows.append(
@@ -77,6 +93,9 @@ def campaign_truth(campaigns: Sequence[Campaign], days: int, first_day: dt.date)
                 first_day + dt.timedelta(days=active[0]),
                 first_day + dt.timedelta(days=active[-1]),
                 len(active),
+                None if campaign.timing == "steady" else round(24 * campaign.peak, 1),
+                len(campaign.subnets or campaign.networks),
+                campaign.phases[0].size,
             )
         )
     return pl.DataFrame(rows, schema=CAMPAIGNS, orient="row").sort("campaign")
