@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, look, measure, work
+from dante.cli import data, demo, look, measure, simulated, work
 
 __all__ = ["app"]
 
@@ -57,8 +57,9 @@ for panel, command in (
     (_LOOK, look.lineage),
     (_LOOK, look.query),
     (_LOOK, look.report),
-    (_MORE, data.simulate),
+    (_MORE, simulated.simulate),
     (_MORE, measure.evaluate),
     (_MORE, measure.doctor),
 ):
-    app.command(rich_help_panel=panel)(command)
+    own = data.IngestCommand if command is data.ingest else None
+    app.command(rich_help_panel=panel, cls=own)(command)

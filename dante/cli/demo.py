@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from dante.cli import look
-from dante.cli.data import refuse_useless
 from dante.cli.output import say
+from dante.cli.refusals import refuse_useless
 
 __all__ = ["demo"]
 

@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dante.evaluate.contingency import contingency
+
 __all__ = [
     "BirthScore",
     "ari",
@@ -85,30 +87,18 @@ def idf1_by_campaign(frame: pl.DataFrame) -> pl.DataFrame:
     """
     from scipy.optimize import linear_sum_assignment
 
-    truth = frame.filter(pl.col("truth").is_not_null()).group_by("truth").len().sort("truth")
-    track = (
-        frame.filter(pl.col("predicted").is_not_null()).group_by("predicted").len()
-        .sort("predicted")
-    )  # fmt: skip
-    both = (
-        frame.filter(pl.col("truth").is_not_null() & pl.col("predicted").is_not_null())
-        .group_by("truth", "predicted").len()
-        .join(truth.with_row_index("row").select("truth", "row"), on="truth")
-        .join(track.with_row_index("column").select("predicted", "column"), on="predicted")
-    )  # fmt: skip
-    agree = np.zeros((truth.height, track.height))
-    agree[both["row"].to_numpy(), both["column"].to_numpy()] = both["len"].to_numpy()
-    truth_days, track_days = truth["len"].to_numpy(), track["len"].to_numpy()
+    table = contingency(frame)
+    agree, truth_days, track_days = table.dense(), table.truth_days, table.track_days
     f1 = 2 * agree / (truth_days[:, None] + track_days[None, :])
     # The F1s of a pairing sum to less than one agreeing sender-day, so they only break ties.
     rows, columns = linear_sum_assignment(agree + f1 / (min(f1.shape) + 1), maximize=True)
     paired = {r: c for r, c in zip(rows.tolist(), columns.tolist(), strict=True) if agree[r, c]}
-    place = [paired.get(row) for row in range(truth.height)]
+    place = [paired.get(row) for row in range(len(table.campaigns))]
     return pl.DataFrame(
         {
-            "campaign": truth["truth"],
-            "track": track["predicted"].gather(pl.Series(place, dtype=pl.UInt32)),
-            "truth_days": truth_days.astype(np.int64),
+            "campaign": table.campaigns,
+            "track": table.tracks.gather(pl.Series(place, dtype=pl.UInt32)),
+            "truth_days": truth_days,
             "track_days": [0 if c is None else int(track_days[c]) for c in place],
             "idtp": [0 if c is None else int(agree[r, c]) for r, c in enumerate(place)],
             "f1": [0.0 if c is None else float(f1[r, c]) for r, c in enumerate(place)],
@@ -149,9 +139,11 @@ def majority_truth(frame: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class BirthScore:
-    """Births found over true births, over tracks born, and their mean delay in days.
+    """Births found in time over true births and over tracks born, and the delay in days.
 
-    `true_births` and `track_births` are the numbers judged; a ratio over none is NaN.
+    `days_late` is the mean delay of the first track of its own over all births that ever get
+    one, in time or not, so that it says how late the late ones are. `true_births` and
+    `track_births` are the numbers judged; a ratio over none is NaN.
     """
 
     recall: float
@@ -185,16 +177,17 @@ def births(
     born = first.filter(pl.col("day") > begin).join(own, on="predicted", how="left")
     born = born.filter(~excluded)
     true = true_births.filter((pl.col("day") > begin) & ~excluded).unique("truth")
-    found = (
+    ever = (
         true.join(born, on="truth", suffix="_track")
         .with_columns(late=(pl.col("day_track") - pl.col("day")).dt.total_days())
-        .filter(pl.col("late").is_between(0, within))
+        .filter(pl.col("late") >= 0)
         .group_by("truth").agg(pl.col("late").min())
     )  # fmt: skip
+    found = ever.filter(pl.col("late") <= within)
     return BirthScore(
         recall=found.height / true.height if true.height else math.nan,
         precision=found.height / born.height if born.height else math.nan,
-        days_late=_mean(found["late"]),
+        days_late=_mean(ever["late"]),
         true_births=true.height,
         track_births=born.height,
     )
