@@ -36,7 +36,7 @@ lint: setup
 	@$(BIN)/lint-imports --no-cache
 
 lock: setup ## Make requirements.lock anew from pyproject.toml (needs uv)
-	@uv pip compile -q --universal --python-version 3.11 --extra dev --generate-hashes \
+	@uv pip compile -q --universal --python-version 3.11 --all-extras --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml -o requirements.lock
 
 clean: ## Remove .venv, caches and the demo
