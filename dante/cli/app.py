@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, look, measure, simulated, work
+from dante.cli import data, demo, export, look, measure, simulated, work
 
 __all__ = ["app"]
 
@@ -63,3 +63,5 @@ for panel, command in (
 ):
     own = data.IngestCommand if command is data.ingest else None
     app.command(rich_help_panel=panel, cls=own)(command)
+
+app.add_typer(export.app, name="export", rich_help_panel=_MORE)

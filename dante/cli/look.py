@@ -3,36 +3,32 @@
 All but `status` read the published database only.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dante.cli.options import Format, HomeOption, home_words, parse_day
+from dante.cli.options import (
+    Format,
+    HomeOption,
+    home_words,
+    parse_day,
+    published_home,
+    understood,
+)
 from dante.cli.output import emit, say
-from dante.errors import DanteError, UsageError
+from dante.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from dante.store.home import Home
-
 __all__ = ["lineage", "query", "report", "status", "threats", "tracks"]
-
-
-def _home(home: Path | None) -> "Home":
-    from dante.config import load_settings
-    from dante.store.home import Home
-
-    return Home(load_settings(home).home)
 
 
 def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) -> "pl.DataFrame":
     from dante.store.publish import read_lineage
 
-    with read_lineage(_home(home)) as con:
+    with read_lineage(published_home(home)) as con:
         found = con.sql(sql, params=parameters)
         if not any("INTERVAL" in str(kind) for kind in found.types):
             rows: pl.DataFrame = found.pl()
@@ -49,22 +45,8 @@ def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) ->
 
 def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
     """The answer to a question of ours, which only a damaged database can refuse."""
-    with _ours(home):
+    with understood(published_home(home)):
         return _ask(home, sql, parameters)
-
-
-@contextmanager
-def _ours(home: Path | None) -> Iterator[None]:
-    """Say of a published database that refuses our own questions what it is and what to do."""
-    import duckdb
-
-    try:
-        yield
-    except duckdb.Error as error:
-        raise DanteError(
-            f"{_home(home).lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
-            "delete it and run `dante backfill`, which publishes it anew"
-        ) from None
 
 
 def status(home: HomeOption = None, form: Format = "table") -> None:
@@ -237,6 +219,6 @@ def report(
     """Write one self-contained page: threats, timeline, the day's activities, data quality."""
     from dante.report import write_report
 
-    with _ours(home):
-        write_report(_home(home), out, last=parse_day(last), days=days)
+    with understood(published_home(home)):
+        write_report(published_home(home), out, last=parse_day(last), days=days)
     say(f"wrote {out}")

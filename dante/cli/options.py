@@ -1,15 +1,30 @@
 """Options and arguments that several commands share."""
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dante.errors import UsageError
+from dante.errors import DanteError, UsageError
 
-__all__ = ["Day", "Direct", "Format", "HomeOption", "Jobs", "home_words", "parse_day"]
+if TYPE_CHECKING:
+    from dante.store.home import Home
+
+__all__ = [
+    "Day",
+    "Direct",
+    "Format",
+    "HomeOption",
+    "Jobs",
+    "home_words",
+    "parse_day",
+    "published_home",
+    "understood",
+]
 
 
 def parse_day(text: str | None) -> date | None:
@@ -29,6 +44,28 @@ def parse_day(text: str | None) -> date | None:
 def home_words(home: Path | None) -> str:
     """The words that name the same home in the next command, with a space before them."""
     return "" if home is None else f" --home {shlex.quote(str(home))}"
+
+
+def published_home(home: Path | None) -> "Home":
+    """The home whose publication is asked."""
+    from dante.config import load_settings
+    from dante.store.home import Home
+
+    return Home(load_settings(home).home)
+
+
+@contextmanager
+def understood(home: "Home") -> Iterator[None]:
+    """Say of a published database that refuses our own questions what it is and what to do."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise DanteError(
+            f"{home.lineage} is damaged or not ours ({str(error).splitlines()[0][:200]}); "
+            "delete it and run `dante backfill`, which publishes it anew"
+        ) from None
 
 
 HomeOption = Annotated[
