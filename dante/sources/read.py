@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from dante.errors import SourceError, UsageError
-from dante.sources import csv, firewall, flowtuple, journald, nfdump, parquet, vpcflow
+from dante.sources import csv, firewall, flowtuple, journald, nfdump, parquet, pcap, vpcflow
 from dante.sources.batch import Batch
 from dante.sources.detect import detect
 from dante.sources.format import Format
@@ -14,6 +14,7 @@ from dante.sources.reading import Reading
 __all__ = ["FORMATS", "format_of", "read_batches", "settled"]
 
 _FORMATS: Final[tuple[Format, ...]] = (
+    pcap.FORMAT,
     parquet.FORMAT,
     firewall.FORMAT,
     journald.FORMAT,

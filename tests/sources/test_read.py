@@ -442,7 +442,7 @@ def test_unknown_columns_are_named_once(tmp_path, caplog):
         (b"\n\n", "unknown format"),
         (b"ts,proto,dport\n1,6,1\n", "there is no column 'src'; the columns are ts, proto, dport"),
         (b"ts,src,src,proto\n", "two columns are named 'src'"),
-        (b"a,b\n1,2\n", "unknown format (it begins with 'a,b'); tried parquet ("),
+        (b"a,b\n1,2\n", "unknown format (it begins with 'a,b'); tried pcap ("),
         (b"\0\1\2\3", "unknown format (it begins with the bytes 00 01 02 03)"),
         (b"PK\x03\x04....", "a zip archive"),
         (b"PAR1....PAR1", "not a readable Parquet file"),

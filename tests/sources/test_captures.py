@@ -1,0 +1,240 @@
+"""Captures as packets: field by field as dpkt and tshark have them, and whole up to damage."""
+
+import bz2
+import gzip
+import lzma
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import dpkt
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from dante.errors import SourceError
+from dante.schema import PACKETS, QUARANTINE
+from dante.simulate import Scenario, simulate_days, write_pcap
+from dante.sources import Reading, format_of, read_batches
+from tests.sources import captures
+
+Row = tuple[Any, ...]
+FIELDS = [name for name in PACKETS if name not in ("sensor", "packets")]
+ETHERTYPES = (0x0800, 0x86DD)
+
+
+def read(path: Path, data: bytes, limit: int = 1_000_000) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """All packets and all refused rows."""
+    path = path / "capture"
+    path.write_bytes(data)
+    batches = list(read_batches(path, Reading(), rows_per_batch=limit))
+    assert all(batch.rows <= limit for batch in batches)
+    none = pl.DataFrame(schema=PACKETS), pl.DataFrame(schema=QUARANTINE)
+    return (
+        pl.concat([none[0], *(batch.packets for batch in batches)]),
+        pl.concat([none[1], *(batch.refused for batch in batches)]),
+    )
+
+
+def rows_of(packets: pl.DataFrame) -> list[Row]:
+    """Packets as plain tuples, `ts` in µs."""
+    return packets.select(pl.col(FIELDS)).with_columns(pl.col("ts").to_physical()).rows()
+
+
+def network(link: int, data: bytes) -> dpkt.Packet | None:
+    """The IP packet of a frame by dpkt, which knows some links; the others are plain here."""
+    if link == captures.ETHERNET:
+        found = dpkt.ethernet.Ethernet(data).data
+    elif link == captures.COOKED:
+        found = dpkt.sll.SLL(data).data
+    elif link == captures.COOKED2:
+        found = dpkt.sll2.SLL2(data).data
+    else:
+        bare = data[4:] if link in (0, 108) else data
+        found = (dpkt.ip.IP if bare[0] >> 4 == 4 else dpkt.ip6.IP6)(bare)
+    return found if isinstance(found, dpkt.ip.IP | dpkt.ip6.IP6) else None
+
+
+def expected(link: int, packet: captures.Packet) -> Row | str:
+    """A packet's row by dpkt, or why it is none."""
+    ip = network(link, packet.data)
+    if ip is None:
+        return "not IP"
+    if isinstance(ip, dpkt.ip.IP):
+        later, proto, ttl, ip_id, length = ip.offset > 0, ip.p, ip.ttl, ip.id, ip.len
+        src, dst = (int.from_bytes(address) for address in (ip.src, ip.dst))
+    else:
+        fragments = [
+            h for h in ip.all_extension_headers if isinstance(h, dpkt.ip6.IP6FragmentHeader)
+        ]
+        later, proto, ttl, ip_id = any(h.frag_off for h in fragments), ip.p, ip.hlim, None
+        length = ip.plen + 40
+        src, dst = (int.from_bytes(address[:8]) for address in (ip.src, ip.dst))
+    if later:
+        return "later fragment"
+    dport = sport = flags = window = seq = None
+    data = ip.data
+    if isinstance(data, dpkt.tcp.TCP):
+        sport, dport, seq = data.sport, data.dport, data.seq
+        flags, window = data.flags & 0xFF, data.win
+    elif isinstance(data, dpkt.udp.UDP):
+        sport, dport = data.sport, data.dport
+    elif isinstance(data, dpkt.icmp.ICMP | dpkt.icmp6.ICMP6):
+        dport = data.type * 256 + data.code
+    elif proto in (1, 58):
+        dport = data[0] * 256 + data[1]  # of the other version of IP
+    us = packet.ns // 1000
+    return us, src, dst, proto, dport, sport, ttl, flags, window, ip_id, seq, length
+
+
+def check(
+    link: int, made: list[captures.Packet], packets: pl.DataFrame, refused: pl.DataFrame
+) -> None:
+    """What was read is what dpkt reads, in the same order, and each other row is refused."""
+    found = [expected(link, one) for one in made]
+    assert rows_of(packets) == [row for row in found if isinstance(row, tuple)]
+    lost = [(at, why) for at, why in enumerate(found, 1) if isinstance(why, str)]
+    assert refused["row"].to_list() == [at for at, _ in lost]
+    for reason, (_, why) in zip(refused["reason"], lost, strict=True):
+        assert why in reason
+    assert refused["raw"].to_list() == [made[at - 1].data.hex() for at, _ in lost]
+
+
+@pytest.mark.parametrize("link", captures.LINKS)
+def test_every_kind_of_packet_as_dpkt_reads_it(tmp_path: Path, link: int) -> None:
+    """On each link, all fields of all kinds of packets are dpkt's, with the same rows refused."""
+    rng = random.Random(link)
+    made = captures.packets(rng, link, 24_000 if link == captures.ETHERNET else 9_000)
+    order, magic = rng.choice("<>"), rng.choice((captures.MICRO, captures.NANO, captures.MODIFIED))
+    data = captures.classic(made, link, magic=magic, order=order)
+    check(link, made, *read(tmp_path, data, rng.choice((1000, 1_000_000))))
+
+
+def test_a_simulated_day_comes_back_from_its_capture(tmp_path: Path) -> None:
+    """The simulator's capture of a day gives the packets of its Parquet, but for the sensors."""
+    day = next(iter(simulate_days(Scenario(days=1, senders=300, seed=3))))
+    write_pcap(day.packets, tmp_path / "day.pcap")
+    packets, refused = read(tmp_path, (tmp_path / "day.pcap").read_bytes())
+    assert format_of(tmp_path / "day.pcap") == "pcap"
+    assert_frame_equal(packets.drop("sensor"), day.packets.drop("sensor"))
+    assert not refused.height
+
+
+@pytest.mark.parametrize("link", [captures.ETHERNET, captures.RAW, captures.COOKED2, 0])
+def test_a_cut_frame_gives_what_was_captured(tmp_path: Path, link: int) -> None:
+    """Snap lengths leave fields null, and refuse a row only if its address or port is lost."""
+    rng = random.Random(link)
+    made = captures.packets(rng, link, 400, odd=0)
+    whole, later = read(tmp_path, captures.classic(made, link))
+    row_of = dict(zip(sorted({*range(1, 401)} - {*later["row"]}), rows_of(whole), strict=True))
+    for snap in (0, 1, 13, 14, 20, 30, 37, 38, 39, 41, 47, 48, 52, 58, 60, 61, 62, 75, 96, 128):
+        packets, refused = read(tmp_path, captures.classic(captures.cut(made, snap), link))
+        assert packets.height + refused.height == 400
+        kept = sorted({*range(1, 401)} - {*refused["row"]})
+        for at, row in zip(kept, rows_of(packets), strict=True):
+            assert all(value in (None, full) for value, full in zip(row, row_of[at], strict=True))
+            assert row[3] not in (6, 17, 1, 58) or row[4] is not None
+        for at, why in refused.select("row", "reason").rows():
+            assert at not in row_of or why.startswith("cut")
+        headers = {captures.ETHERNET: 14, captures.COOKED2: 20, 0: 4}.get(link, 0)
+        for at, one in enumerate(made, 1):  # plain SYNs, to the byte
+            start = headers
+            if one.data[start : start + 1] == b"\x45" and one.data[start + 9] == 6 and at in row_of:
+                assert (at in kept) == (snap >= start + 24)
+                if at in kept:
+                    row = dict(zip(FIELDS, rows_of(packets)[kept.index(at)], strict=True))
+                    have = snap - start - 20
+                    known = [row[f] is not None for f in ("tcp_seq", "tcp_flags", "tcp_window")]
+                    assert known == [have >= 8, have >= 14, have >= 16]
+
+
+@pytest.mark.parametrize("flavour", captures.FLAVOURS)
+def test_every_flavour_is_told_by_its_bytes(tmp_path: Path, flavour: str) -> None:
+    """Under any name, and each of its packets is a row or a refused one with a reason."""
+    data = captures.FLAVOURS[flavour](random.Random(1), 50)
+    packets, refused = read(tmp_path, data, 7)
+    assert packets.height + refused.height == 50
+    assert packets.height >= 35
+    assert refused["reason"].str.contains("not IP|later fragment").all()
+
+
+def packed(data: bytes, how: str) -> bytes:
+    if how == "zst":
+        import zstandard
+
+        return zstandard.compress(data)
+    return {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress}[how](data)
+
+
+@pytest.mark.parametrize("how", ["gz", "xz", "bz2", "zst"])
+def test_packed_captures(tmp_path: Path, how: str) -> None:
+    """Compressed captures are the same packets."""
+    for flavour in list(captures.FLAVOURS)[:: len(captures.FLAVOURS) - 1]:
+        data = captures.FLAVOURS[flavour](random.Random(2), 50)
+        for one, other in zip(read(tmp_path, data), read(tmp_path, packed(data, how)), strict=True):
+            assert_frame_equal(one, other)
+
+
+@settings(deadline=None, max_examples=60)
+@given(flavour=st.sampled_from(list(captures.FLAVOURS)), seed=st.integers(0, 99), data=st.data())
+def test_any_cut_of_a_file_keeps_every_whole_record(
+    flavour: str, seed: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Cut anywhere, a capture gives all packets in front of it and one row with the place."""
+    folder = tmp_path_factory.mktemp("cut")
+    whole = captures.FLAVOURS[flavour](random.Random(seed), 12)
+    packets, refused = read(folder, whole)
+    rows = merged(packets, refused)
+    size = data.draw(st.integers(0, len(whole)))
+    try:
+        some, lost = read(folder, whole[:size], data.draw(st.sampled_from((1, 5, 1000))))
+    except SourceError as error:
+        assert str(folder) in str(error)
+        assert size < 24
+        return
+    torn = lost.filter(pl.col("reason").str.contains("ends within"))
+    assert torn.height <= 1
+    kept = merged(some, lost.filter(~pl.col("reason").str.contains("ends within")))
+    assert kept == rows[: len(kept)]
+    assert len(kept) == holds_packets(whole[:size])
+    if torn.height:
+        place = int(re.findall(r"at byte ([0-9,]+)", torn["reason"][0])[0].replace(",", ""))
+        assert place < size
+        assert torn["row"].to_list() == [len(kept) + 1]
+
+
+def merged(packets: pl.DataFrame, refused: pl.DataFrame) -> list[Row]:
+    """All rows in the order of the file: packets, and refused rows with their reasons."""
+    lost = dict(zip(refused["row"], refused.select("raw", "reason").rows(), strict=True))
+    rows = iter(rows_of(packets))
+    return [
+        lost[at] if at in lost else next(rows)
+        for at in range(1, packets.height + refused.height + 1)
+    ]
+
+
+def holds_packets(data: bytes) -> int:
+    """How many whole records a piece of a capture has, by dpkt's way of walking."""
+    return sum(1 for _ in captures.records(data))
+
+
+@pytest.mark.parametrize("flavour", captures.FLAVOURS)
+def test_damage_costs_no_packet_in_front_of_it(tmp_path: Path, flavour: str) -> None:
+    """A giant length is one refused row with its offset; reading goes on where records do."""
+    whole = captures.FLAVOURS[flavour](random.Random(3), 400)
+    rows = merged(*read(tmp_path, whole))
+    at = list(captures.records(whole))
+    for struck in (5, 200, 396):
+        data = bytearray(whole)
+        data[at[struck].length : at[struck].length + 4] = b"\xff\xff\xff\xff"
+        packets, refused = read(tmp_path, bytes(data))
+        found = merged(packets, refused)
+        assert found[:struck] == rows[:struck]
+        assert found[struck + 1 :] == rows[struck + 1 :]
+        assert found[struck][1] == (
+            f"the capture is damaged at byte {at[struck].start:,}; "
+            f"reading goes on at byte {at[struck + 1].start:,}"
+        )
