@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, export, look, measure, simulated, work
+from dante.cli import data, demo, export, look, measure, simulated, web, work
 
 __all__ = ["app"]
 
@@ -57,6 +57,7 @@ for panel, command in (
     (_LOOK, look.lineage),
     (_LOOK, look.query),
     (_LOOK, look.report),
+    (_LOOK, web.serve),
     (_MORE, simulated.simulate),
     (_MORE, measure.evaluate),
     (_MORE, measure.doctor),

@@ -9,6 +9,7 @@ import shutil
 import duckdb
 
 from dante.errors import DanteError, NotEnoughDataError
+from dante.schema import PROTOCOL_NAMES
 from dante.store.home import Home, write_whole
 from dante.store.state import closed_state
 
@@ -25,17 +26,60 @@ PUBLISHED = (
     "quality",
     "ingests",
     "runs",
+    "track_senders",
+    "track_ports",
+    "histograms",
 )
 
-# Made when published, so that a reader does not pay for the count of distinct senders.
+# Made when published, so that a reader need not read a year of memberships for one track: sorted
+# by track and address, so that DuckDB passes over all other tracks' rows.
+_TRACK_SENDERS = """
+    CREATE TABLE track_senders (
+        track_id INTEGER NOT NULL,
+        src VARCHAR GENERATED ALWAYS AS (CASE WHEN address < 4294967296
+            THEN concat_ws('.', address // 16777216, address // 65536 % 256,
+                           address // 256 % 256, address % 256)
+            ELSE regexp_replace(printf('%x:%x:%x:%x', address // 281474976710656,
+                                       address // 4294967296 % 65536, address // 65536 % 65536,
+                                       address % 65536), '(:0)+$', '') || '::/64' END) VIRTUAL,
+        first_day DATE NOT NULL, last_day DATE NOT NULL, days INTEGER NOT NULL,
+        packets BIGINT NOT NULL, address UBIGINT NOT NULL);
+    INSERT INTO track_senders (track_id, first_day, last_day, days, packets, address)
+    SELECT track_id, min(day), max(day), CAST(count(*) AS INTEGER),
+           CAST(sum(packets) AS BIGINT), address
+    FROM memberships WHERE track_id IS NOT NULL GROUP BY track_id, address
+    ORDER BY track_id, address;
+"""
+
+_TRACK_PORTS = """
+    CREATE TABLE track_ports AS
+    WITH parts AS (
+        SELECT day, track_id, unnest(string_split(top_ports, ', ')) AS part FROM track_days)
+    SELECT day, track_id, split_part(part, ' ', 1) AS port,
+           TRY_CAST(rtrim(split_part(part, ' ', 2), '%') AS DOUBLE) / 100 AS share
+    FROM parts WHERE part <> '' ORDER BY day, track_id, share DESC, port
+"""
+
+_PROTOCOLS = " ".join(f"WHEN {number} THEN '{name}'" for number, name in PROTOCOL_NAMES.items())
+_HISTOGRAMS = f"""
+    CREATE TABLE histograms AS
+    WITH newest AS (
+        SELECT * FROM pipeline.track_states
+        QUALIFY row_number() OVER (PARTITION BY track_id ORDER BY day DESC) = 1),
+    parts AS (
+        SELECT track_id, unnest(words) AS word, unnest(weights) AS weight FROM newest)
+    SELECT track_id, (word % 65536) || '/' || CASE word // 65536 {_PROTOCOLS}
+           ELSE 'ip' || (word // 65536) END AS port, weight
+    FROM parts ORDER BY track_id, weight DESC, word
+"""
+
 _TRACKS = """
     CREATE TABLE tracks AS
     WITH newest AS (
         SELECT * FROM pipeline.track_states
         QUALIFY row_number() OVER (PARTITION BY track_id ORDER BY day DESC) = 1),
     members AS (
-        SELECT track_id, count(DISTINCT address) AS senders
-        FROM memberships WHERE track_id IS NOT NULL GROUP BY track_id),
+        SELECT track_id, count(*) AS senders FROM track_senders GROUP BY track_id),
     ports AS (
         SELECT track_id, arg_max(top_ports, day) AS top_ports FROM track_days GROUP BY track_id)
     SELECT track_id, name, state, first_day, last_day, days_active,
@@ -62,7 +106,8 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
         try:
             con = duckdb.connect(copy)
             try:
-                con.execute(_TRACKS)
+                for table in (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACKS):
+                    con.execute(table)
                 con.execute("DROP SCHEMA pipeline CASCADE")
                 con.execute("DROP TABLE migrations")
                 con.execute("CHECKPOINT")
@@ -78,8 +123,13 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
             log.unlink(missing_ok=True)
 
 
-def read_lineage(home: Home) -> duckdb.DuckDBPyConnection:
+def read_lineage(home: Home, *, memory: str | None = None) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the published database, with no way to files or network.
+
+    Args:
+        home: whose publication is read.
+        memory: the most it may take, `1GB`, and nothing is put aside on disk then; None for
+            DuckDB's own bounds.
 
     Raises:
         NotEnoughDataError: nothing was published yet.
@@ -89,11 +139,13 @@ def read_lineage(home: Home) -> duckdb.DuckDBPyConnection:
         raise NotEnoughDataError(
             f"nothing is published in {home.root} yet; ingest packets and run `dante backfill`"
         )
+    bounds = {} if memory is None else {"memory_limit": memory, "max_temp_directory_size": "0B"}
     try:
         return duckdb.connect(
             home.lineage,
             read_only=True,
             config={
+                **bounds,
                 "enable_external_access": "false",
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",

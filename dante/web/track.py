@@ -1,0 +1,396 @@
+"""One track: what it does, since when, whom it came from, who takes part."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, Literal
+
+from dante.report.words import read_ports
+from dante.web.addresses import AddressRange, address_words
+from dante.web.faults import NotFoundError
+from dante.web.publication import Reader
+
+__all__ = [
+    "Kin",
+    "Network",
+    "Port",
+    "Sender",
+    "Senders",
+    "Sighting",
+    "Step",
+    "Track",
+    "TrackDay",
+    "family",
+    "sender_pages",
+    "senders",
+    "track",
+]
+
+_WINDOW: Final = 28
+"""Days before a track's newest whose ports it is compared by."""
+
+_KIN: Final = 24
+_STEPS: Final = 400
+_SIMILAR: Final = 8
+_PORTS: Final = 256
+_NETWORKS: Final = 12
+_SIGHTINGS: Final = 100
+_CHUNK: Final = 20_000
+
+
+@dataclass(frozen=True)
+class TrackDay:
+    """A day it was at work."""
+
+    day: date
+    senders: int
+    packets: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """An event of its life; of a split or merge, `other` is the track on the other side.
+
+    Attributes:
+        event: as in `lineage`, or `split off` and `merged in` where the other track has the row.
+    """
+
+    day: date
+    event: str
+    other: int | None
+    other_name: str | None
+    similarity: float | None
+    shared_senders: int | None
+    senders: int | None
+    top_ports: str | None
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port it uses.
+
+    Attributes:
+        service: a name for it, or empty.
+        share: of its senders that tried it, in its newest 28 days; None if it was never among
+            the top ports of a day in them.
+        usual: the same share among all tracks' senders on the same days.
+        lift: share / usual: how much more it does so than others.
+        weight: in the histogram the track is known by.
+    """
+
+    port: str
+    service: str
+    share: float | None
+    usual: float | None
+    lift: float | None
+    weight: float | None
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network among the day's three largest, on `days` days, with at most `share` of senders."""
+
+    network: str
+    days: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Kin:
+    """A track that behaves alike: the Bhattacharyya coefficient of both port histograms."""
+
+    track_id: int
+    name: str
+    label: str | None
+    state: str
+    first_day: date
+    last_day: date
+    senders: int
+    top_ports: str | None
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A day it was called a threat."""
+
+    day: date
+    kind: str
+    score: float
+    reasons: str
+    senders: int
+
+
+@dataclass(frozen=True)
+class Track:
+    """The page of a track; `days` and `life` in order, `networks` by days among the largest."""
+
+    track_id: int
+    name: str
+    label: str | None
+    state: str
+    first_day: date
+    last_day: date
+    days_active: int
+    senders: int
+    packets: int
+    peak_senders: int
+    top_ports: str | None
+    top_networks: str | None
+    days: list[TrackDay]
+    life: list[Step]
+    life_left_out: int
+    ports: list[Port]
+    networks: list[Network]
+    threats: list[Sighting]
+    similar: list[Kin]
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A sender of a track: its days in it, and its packets on them."""
+
+    src: str
+    first_day: date
+    last_day: date
+    days: int
+    packets: int
+
+
+@dataclass(frozen=True)
+class Senders:
+    """A page of a track's senders; `of` fit what was asked for."""
+
+    track_id: int
+    of: int
+    page: int
+    pages: int
+    senders: list[Sender]
+
+
+def find_track(reader: Reader, which: str) -> int:
+    """The id of a track by its number or name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    found = reader.one(
+        "SELECT track_id FROM tracks WHERE CAST(track_id AS VARCHAR) = $1 OR name = $1 "
+        "ORDER BY CAST(track_id AS VARCHAR) = $1 DESC LIMIT 1",
+        which,
+    )
+    if found is None:
+        raise NotFoundError("there is no such track; the timeline lists them all")
+    return int(found)
+
+
+def track(reader: Reader, which: str) -> Track:
+    """A track by its number or name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    track_id = find_track(reader, which)
+    head = reader.frame(
+        """
+        SELECT tracks.track_id, name, label, state, first_day, last_day, days_active,
+               tracks.senders, tracks.packets, peak_senders, tracks.top_ports, top_networks
+        FROM tracks LEFT JOIN track_days
+             ON track_days.track_id = tracks.track_id AND track_days.day = tracks.last_day
+        WHERE tracks.track_id = ?
+        """,
+        track_id,
+    ).to_dicts()[0]
+    life = _life(reader, track_id)
+    return Track(
+        **head,
+        days=reader.rows(
+            TrackDay,
+            "SELECT day, senders, packets FROM track_days WHERE track_id = ? ORDER BY day",
+            track_id,
+        ),
+        life=life[-_STEPS:],
+        life_left_out=max(0, len(life) - _STEPS),
+        ports=_ports(reader, track_id, head["last_day"]),
+        networks=_networks(reader, track_id),
+        threats=reader.rows(
+            Sighting,
+            "SELECT day, kind, score, reasons, senders FROM threats WHERE track_id = ? "
+            "ORDER BY day DESC, score DESC, kind, reasons LIMIT ?",
+            track_id,
+            _SIGHTINGS,
+        ),
+        similar=_similar(reader, track_id),
+    )
+
+
+def _life(reader: Reader, track_id: int) -> list[Step]:
+    return reader.rows(
+        Step,
+        """
+        WITH mine AS (
+            SELECT day, event, related_track_id AS other, similarity, shared_senders
+            FROM lineage WHERE track_id = $1 AND event <> 'continue'
+            UNION ALL
+            SELECT day, CASE event WHEN 'split' THEN 'split off' ELSE 'merged in' END, track_id,
+                   similarity, shared_senders
+            FROM lineage WHERE related_track_id = $1 AND event IN ('split', 'merge'))
+        SELECT mine.day, mine.event, mine.other, others.name AS other_name, mine.similarity,
+               mine.shared_senders, track_days.senders, track_days.top_ports
+        FROM mine LEFT JOIN track_days ON track_days.day = mine.day AND track_days.track_id = $1
+             LEFT JOIN tracks AS others ON others.track_id = mine.other
+        ORDER BY mine.day, mine.event, mine.other
+        """,
+        track_id,
+    )
+
+
+def _ports(reader: Reader, track_id: int, last: date) -> list[Port]:
+    rows = reader.con.execute(
+        """
+        WITH worked AS (
+            SELECT day, track_id, senders FROM track_days
+            WHERE day <= $last AND day > $last - CAST($window AS INTEGER)),
+        mine AS (SELECT day, senders FROM worked WHERE track_id = $track),
+        every AS (SELECT sum(senders) AS n FROM worked WHERE day IN (SELECT day FROM mine)),
+        -- The days are named twice, so that DuckDB passes over the others' rows.
+        used AS (
+            SELECT port, sum(share * senders) AS n,
+                   sum(share * senders) FILTER (track_id = $track) AS ours
+            FROM track_ports JOIN worked USING (day, track_id)
+            WHERE day <= $last AND day > $last - CAST($window AS INTEGER)
+                  AND day IN (SELECT day FROM mine)
+            GROUP BY port HAVING ours > 0),
+        recent AS (
+            SELECT port, ours / (SELECT sum(senders) FROM mine) AS share,
+                   n / (SELECT n FROM every) AS usual FROM used),
+        known AS (SELECT port, weight FROM histograms WHERE track_id = $track)
+        SELECT port, share, usual, share / usual AS lift, weight
+        FROM recent FULL JOIN known USING (port)
+        ORDER BY share DESC NULLS LAST, weight DESC NULLS LAST, port LIMIT $most
+        """,
+        {"track": track_id, "last": last, "window": _WINDOW, "most": _PORTS},
+    ).fetchall()
+    return [Port(port, service_of(port), *numbers) for port, *numbers in rows]
+
+
+def service_of(port: str) -> str:
+    """The service of a port as `23/tcp`, empty where none is known."""
+    named = read_ports(port)
+    return named[0].service if named else ""
+
+
+def _networks(reader: Reader, track_id: int) -> list[Network]:
+    rows = reader.con.execute(
+        """
+        WITH parts AS (
+            SELECT unnest(string_split(top_networks, ', ')) AS part FROM track_days
+            WHERE track_id = ?)
+        SELECT split_part(part, ' ', 1) AS network, count(*) AS days,
+               max(TRY_CAST(rtrim(split_part(part, ' ', 2), '%') AS DOUBLE)) / 100 AS share
+        FROM parts WHERE part <> '' GROUP BY network
+        ORDER BY days DESC, share DESC, network LIMIT ?
+        """,
+        [track_id, _NETWORKS],
+    ).fetchall()
+    return [Network(network, days, share or 0.0) for network, days, share in rows]
+
+
+def _similar(reader: Reader, track_id: int) -> list[Kin]:
+    return reader.rows(
+        Kin,
+        """
+        WITH alike AS (
+            SELECT theirs.track_id, least(1, sum(sqrt(mine.weight * theirs.weight))) AS similarity
+            FROM histograms AS mine JOIN histograms AS theirs USING (port)
+            WHERE mine.track_id = $1 AND theirs.track_id <> $1 GROUP BY theirs.track_id)
+        SELECT tracks.track_id, name, label, state, first_day, last_day, senders, top_ports,
+               round(similarity, 4) AS similarity
+        FROM alike JOIN tracks USING (track_id) WHERE round(similarity, 4) >= 0.05
+        ORDER BY 9 DESC, track_id LIMIT $2
+        """,
+        track_id,
+        _SIMILAR,
+    )
+
+
+def family(reader: Reader, track_id: int) -> list[int]:
+    """The tracks it came from, gave to or took from, by splits and merges, nearest first.
+
+    At most 24, itself among them; each is reached from the one before by one split or merge.
+    """
+    edges = reader.con.execute(
+        "SELECT DISTINCT track_id, related_track_id FROM lineage "
+        "WHERE event IN ('split', 'merge') AND related_track_id IS NOT NULL ORDER BY 1, 2"
+    ).fetchall()
+    near: dict[int, set[int]] = defaultdict(set)
+    for one, other in edges:
+        near[one].add(other)
+        near[other].add(one)
+    found = [track_id]
+    for one in found:
+        found += [other for other in sorted(near[one]) if other not in found]
+        if len(found) >= _KIN:
+            break
+    return found[:_KIN]
+
+
+Order = Literal["packets", "days", "first_day", "last_day", "address"]
+_ORDERS: Final[dict[Order, str]] = {
+    "packets": "packets DESC, address",
+    "days": "days DESC, packets DESC, address",
+    "first_day": "first_day, packets DESC, address",
+    "last_day": "last_day DESC, packets DESC, address",
+    "address": "address",
+}
+
+
+def senders(
+    reader: Reader,
+    track_id: int,
+    within: AddressRange | None = None,
+    order: Order = "packets",
+    page: int = 1,
+    size: int = 50,
+) -> Senders:
+    """A page of the senders of a track, or of those in a range of addresses."""
+    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
+    of = reader.one(
+        "SELECT count(*) FROM track_senders WHERE track_id = ? "
+        "AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT)",
+        track_id,
+        low,
+        high,
+    )
+    pages = max(1, -(-of // size))
+    page = min(page, pages)
+    rows = reader.con.execute(
+        "SELECT address, first_day, last_day, days, packets FROM track_senders "
+        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
+        f"ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
+        [track_id, low, high, size, (page - 1) * size],
+    ).fetchall()
+    texts = address_words([row[0] for row in rows])
+    found = [Sender(text, *row[1:]) for text, row in zip(texts, rows, strict=True)]
+    return Senders(track_id, of, page, pages, found)
+
+
+def sender_pages(
+    reader: Reader, track_id: int, within: AddressRange | None, after: int
+) -> tuple[list[Sender], int | None]:
+    """The next senders of a track after an address, in order of addresses, and the last of them.
+
+    What a download is made of: each part is a short question, however large the whole.
+    """
+    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
+    rows = reader.con.execute(
+        "SELECT address, first_day, last_day, days, packets FROM track_senders "
+        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
+        "ORDER BY address LIMIT ?",
+        [track_id, max(low, after), high, _CHUNK],
+    ).fetchall()
+    texts = address_words([row[0] for row in rows])
+    found = [Sender(text, *row[1:]) for text, row in zip(texts, rows, strict=True)]
+    return found, rows[-1][0] + 1 if len(rows) == _CHUNK else None
