@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, export, look, measure, simulated, web, work
+from dante.cli import data, demo, export, labels, look, measure, simulated, web, work
 
 __all__ = ["app"]
 
@@ -58,6 +58,7 @@ for panel, command in (
     (_LOOK, look.query),
     (_LOOK, look.report),
     (_LOOK, web.serve),
+    (_MORE, labels.label),
     (_MORE, simulated.simulate),
     (_MORE, measure.evaluate),
     (_MORE, measure.doctor),
@@ -65,4 +66,5 @@ for panel, command in (
     own = data.IngestCommand if command is data.ingest else None
     app.command(rich_help_panel=panel, cls=own)(command)
 
+app.add_typer(labels.app, name="labels", rich_help_panel=_MORE)
 app.add_typer(export.app, name="export", rich_help_panel=_MORE)

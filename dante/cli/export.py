@@ -180,13 +180,16 @@ def blocklist(
     from dante.config import load_settings
     from dante.export import FORMS, Chosen, choose_senders, write_chunks
     from dante.export import blocklist as text_of
+    from dante.labels.book import open_book
     from dante.labels.scanners import load_benign
 
     if form not in FORMS:
         raise UsageError(f"there is no blocklist {form!r}; choose one of {', '.join(FORMS)}")
     place = published_home(home)
     chosen = Chosen(_wanted(since, until, kind, min_score, False), days, min_days, spoofable)
-    benign = load_benign(load_settings(home).threat.benign, place.root)
+    listed = load_benign(load_settings(home).threat.benign, place.root)
+    # Whoever is known today to be benign is not blocked for what he did before it was known.
+    benign = open_book(place.labels).ever_benign(listed)
     with understood(place):
         blocked = choose_senders(place, chosen, benign)
     write_chunks(place, out, text_of(blocked, form, sid=sid))

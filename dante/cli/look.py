@@ -4,7 +4,7 @@ All but `status` read the published database only.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,7 +22,7 @@ from dante.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["lineage", "query", "report", "status", "threats", "tracks"]
+__all__ = ["find_track", "lineage", "query", "report", "status", "threats", "tracks"]
 
 
 def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) -> "pl.DataFrame":
@@ -144,11 +144,27 @@ def tracks(
     frame = _known(
         home,
         "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets, "
-        "top_ports FROM tracks WHERE ($1 IS NULL OR state = $1) "
+        "label, top_ports FROM tracks WHERE ($1 IS NULL OR state = $1) "
         "ORDER BY days_active DESC, track_id LIMIT $2",
         [state, limit],
     )
     emit(frame, form, empty="no tracks")
+
+
+def find_track(home: Path | None, track: str) -> dict[str, Any]:
+    """A published track by its number or name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    known = _known(
+        home,
+        "SELECT * FROM tracks WHERE CAST(track_id AS VARCHAR) = $1 OR name = $1 ORDER BY track_id",
+        [track],
+    )
+    if not known.height:
+        raise UsageError(f"there is no track {track!r}; `dante tracks` lists them")
+    return known.row(0, named=True)
 
 
 def lineage(
@@ -160,15 +176,7 @@ def lineage(
     ] = False,
 ) -> None:
     """The life of one track: birth, splits, merges, sleeps, returns, with the numbers."""
-    known = _known(
-        home,
-        "SELECT track_id, name, state, first_day, last_day, days_active, senders, packets "
-        "FROM tracks WHERE CAST(track_id AS VARCHAR) = $1 OR name = $1",
-        [track],
-    )
-    if not known.height:
-        raise UsageError(f"there is no track {track!r}; `dante tracks` lists them")
-    row = known.row(0, named=True)
+    row = find_track(home, track)
     say(
         f"{row['name']} ({row['state']}): {row['first_day']} to {row['last_day']}, "
         f"{row['days_active']} days, {row['senders']:,} senders, {row['packets']:,} packets"

@@ -1,4 +1,4 @@
-"""Published views as CSV and Parquet, a day at a time: memory is that of a day."""
+"""Published views as CSV and Parquet, a day or track at a time, which bounds memory."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _FORMULA: Final = "^[=+\\-@\t\r\n＝＋－＠]"
 
 
 def frames(con: duckdb.DuckDBPyConnection, view: str) -> Iterator[pl.DataFrame]:
-    """The rows of a view in a total order, in frames of a day; at least one frame.
+    """The rows of a view in a total order, in frames of a day or track; at least one frame.
 
     Raises:
         UsageError: there is no such view.
@@ -29,13 +29,14 @@ def frames(con: duckdb.DuckDBPyConnection, view: str) -> Iterator[pl.DataFrame]:
     if view not in VIEWS:
         raise UsageError(f"there is no view {view!r}; choose one of {', '.join(VIEWS)}")
     columns = [row[0] for row in con.execute(f"DESCRIBE {view}").fetchall()]
-    if "day" not in columns:
+    part = next((name for name in ("day", "track_id") if name in columns), None)
+    if part is None:
         yield con.sql(f"FROM {view} ORDER BY ALL").pl()
         return
-    yield con.sql(f"FROM {view} WHERE day IS NULL ORDER BY ALL").pl()
-    days = con.execute(f"SELECT DISTINCT day FROM {view} WHERE day IS NOT NULL ORDER BY 1")
-    for (day,) in days.fetchall():
-        yield con.sql(f"FROM {view} WHERE day = $1 ORDER BY ALL", params=[day]).pl()
+    yield con.sql(f"FROM {view} WHERE {part} IS NULL ORDER BY ALL").pl()
+    parts = con.execute(f"SELECT DISTINCT {part} FROM {view} WHERE {part} IS NOT NULL ORDER BY 1")
+    for (each,) in parts.fetchall():
+        yield con.sql(f"FROM {view} WHERE {part} = $1 ORDER BY ALL", params=[each]).pl()
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,1 +1,1 @@
-"""Names for what is seen: services of ports, known scanners."""
+"""Names for what is seen: services of ports, known scanners, owners of networks, tracks."""

@@ -1,6 +1,5 @@
 """Networks of benign scanners, from files of one CIDR or address a line."""
 
-import ipaddress
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,11 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dante.errors import ConfigError
+from dante.labels.networks import network_range
 
-__all__ = ["BenignNetworks", "load_benign"]
-
-_LAST_IPV4 = 2**32 - 1
-_MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
+__all__ = ["BenignNetworks", "load_benign", "merged"]
 
 log = logging.getLogger(__name__)
 
@@ -58,27 +55,19 @@ def load_benign(paths: Sequence[str], base: Path) -> BenignNetworks:
                 if not network:
                     continue
                 try:
-                    ranges.add(_range(network))
+                    ranges.add(network_range(network))
                 except ValueError:
                     log.warning("%s line %d is no network: %r", file.name, number, network[:80])
-    merged: list[list[int]] = []
-    for first, last in sorted(ranges):
-        if merged and first <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], last)
-        else:
-            merged.append([first, last])
-    return BenignNetworks(
-        np.array([first for first, _ in merged], dtype=np.uint64),
-        np.array([last for _, last in merged], dtype=np.uint64),
-    )
+    ends = np.array(sorted(ranges), dtype=np.uint64).reshape(-1, 2)
+    return merged(ends[:, 0], ends[:, 1])
 
 
-def _range(network: str) -> tuple[int, int]:
-    parsed = ipaddress.ip_network(network, strict=False)
-    first, last = int(parsed.network_address), int(parsed.broadcast_address)
-    if parsed.version == 4:
-        return first, last
-    if parsed.subnet_of(_MAPPED):
-        return first & _LAST_IPV4, last & _LAST_IPV4
-    # The numbers below are those of IPv4.
-    return max(first >> 64, _LAST_IPV4 + 1), max(last >> 64, _LAST_IPV4 + 1)
+def merged(first: NDArray[np.uint64], last: NDArray[np.uint64]) -> BenignNetworks:
+    """Ranges that may overlap, in any order, as disjoint ones."""
+    order = np.lexsort((last, first))
+    first, reach = first[order], np.maximum.accumulate(last[order])
+    if not len(first):
+        return BenignNetworks(first, reach)
+    starts = np.concatenate([[True], first[1:] > reach[:-1]])
+    ends = np.concatenate([starts[1:], [True]])
+    return BenignNetworks(first[starts], reach[ends])

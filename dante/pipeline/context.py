@@ -13,7 +13,8 @@ import polars as pl
 from dante.config import Settings, load_settings
 from dante.contracts import SENSOR_HOURS, Contract, load_contract
 from dante.errors import NotEnoughDataError
-from dante.labels.scanners import load_benign
+from dante.labels.book import Book, open_book
+from dante.labels.scanners import BenignNetworks, load_benign
 from dante.store.home import Home
 from dante.store.manifests import (
     Manifest,
@@ -64,8 +65,21 @@ class Context:
         return chain
 
     @cached_property
+    def labels(self) -> Book:
+        """The labels imported so far."""
+        return open_book(self.home.labels)
+
+    @cached_property
+    def _benign_files(self) -> BenignNetworks:
+        return load_benign(self.settings.threat.benign, self.home.root)
+
+    def benign(self, day: date) -> BenignNetworks:
+        """The networks of known benign scanners, as of a day."""
+        return self.labels.benign(day, self._benign_files)
+
+    @cached_property
     def _benign(self) -> str:
-        benign = load_benign(self.settings.threat.benign, self.home.root)
+        benign = self._benign_files
         return _digest([benign.first.tolist(), benign.last.tolist()])
 
     def inputs(self, day: date) -> str:
@@ -85,6 +99,7 @@ class Context:
                 self.settings.fingerprint(),
                 self.contract.label,
                 self._benign,
+                *self.labels.benign_versions(day),
                 self._inputs_until[day],
                 before,
             ]

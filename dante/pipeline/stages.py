@@ -24,7 +24,9 @@ from dante.contracts import (
 )
 from dante.embedding import PortModel, load_model, save_model, train_model
 from dante.errors import ContractBrokenError, DanteError
-from dante.labels.scanners import load_benign
+from dante.labels.analyst import read_analyst
+from dante.labels.book import open_book
+from dante.labels.tracks import label_tracks
 from dante.pipeline.context import Context
 from dante.pipeline.schedule import Training, model_for, training_days
 from dante.sequences import DaySequences, day_sequences, read_sequences, write_sequences
@@ -201,7 +203,7 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
     made = _read_profiles(context, day)
     ports = _model_of(context, day)
     settings = context.settings
-    benign = load_benign(settings.threat.benign, context.home.root)
+    benign = context.benign(day)
     with open_state(context.home, wait=_WAIT) as state:
         memory = load_memory(state, day, window=settings.track.window)
         found = track_day(day, made.senders, members, ports, memory, settings, benign)
@@ -269,7 +271,9 @@ def _record(
 
 def publish_lineage(context: Context, day: date) -> None:
     """Publish the state as it is now; the day is only for the stages' common shape."""
-    publish(context.home, wait=_WAIT)
+    # Labels as they are now: some may have come since the context was opened.
+    book, analyst = open_book(context.home.labels), read_analyst(context.home)
+    publish(context.home, wait=_WAIT, finish=lambda con: label_tracks(con, book, analyst))
 
 
 Stage = Callable[[Context, date], object]

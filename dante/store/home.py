@@ -33,6 +33,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def labels(self) -> Path:
+        """Folder of imported labels, one folder a version, and of the analysts' own."""
+        return self.root / "labels"
+
+    @property
     def work(self) -> Path:
         """Folder of what one stage hands to the next; may be deleted while nothing runs."""
         return self.root / "work"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 
 import duckdb
 
@@ -30,6 +31,8 @@ PUBLISHED = (
     "track_ports",
     "histograms",
 )
+
+Finish = Callable[["duckdb.DuckDBPyConnection"], None]
 
 # Made when published, so that a reader need not read a year of memberships for one track: sorted
 # by track and address, so that DuckDB passes over all other tracks' rows.
@@ -84,16 +87,22 @@ _TRACKS = """
         SELECT track_id, arg_max(top_ports, day) AS top_ports FROM track_days GROUP BY track_id)
     SELECT track_id, name, state, first_day, last_day, days_active,
            coalesce(members.senders, 0) AS senders, packets, top_ports,
-           CAST(NULL AS VARCHAR) AS label, peak_senders
+           CAST(NULL AS VARCHAR) AS label, peak_senders, CAST(NULL AS DOUBLE) AS label_share
     FROM newest LEFT JOIN members USING (track_id) LEFT JOIN ports USING (track_id)
     ORDER BY track_id
 """
 
 
-def publish(home: Home, *, wait: float = 0.0) -> None:
+def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> None:
     """Replace the published database by a copy of the state as it is now.
 
     Readers that have the old file open keep seeing it whole; new ones see the new.
+
+    Args:
+        home: whose state.
+        wait: seconds to wait for another process to let go of it.
+        finish: called with the copy before it is published, to fill in what the rooms above
+            know.
 
     Raises:
         BusyError: another process holds the state after `wait` seconds.
@@ -108,6 +117,8 @@ def publish(home: Home, *, wait: float = 0.0) -> None:
             try:
                 for table in (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACKS):
                     con.execute(table)
+                if finish is not None:
+                    finish(con)
                 con.execute("DROP SCHEMA pipeline CASCADE")
                 con.execute("DROP TABLE migrations")
                 con.execute("CHECKPOINT")

@@ -44,7 +44,7 @@ def test_all_views_are_published_and_nothing_of_the_pipelines_own(home: Home) ->
     }
     for name, wanted in fixed.items():
         assert columns[name][: len(wanted.split())] == wanted.split(), name
-    assert track == [(1, "telnet-1", "active", DAY, DAY, 1, 1, 5, "p", 1)]
+    assert track == [(1, "telnet-1", "active", DAY, DAY, 1, 1, 5, "p", 1, None)]
 
 
 _READ = """
