@@ -37,6 +37,7 @@ class Check:
     minimum: float | None = None
     maximum: float | None = None
     protocols: tuple[int, ...] = ()
+    unless_backscatter: bool = False
     least_spread: float = 0.0
     least_expected: int = 0
     most_silent: float = 0.0

@@ -42,6 +42,7 @@ _DAY_CHECKS: Final[dict[str, set[str]]] = {
     "missing_sensors": {"maximum"},
     "ceilings": {"maximum"},
 }
+_OPTIONAL: Final[dict[str, set[str]]] = {"required_for": {"unless"}}
 # Great Expectations turns bounds into floats: beyond this a bound would not be what was written.
 _LARGEST_BOUND: Final = 2**53
 
@@ -180,7 +181,7 @@ def _check(
     kind = rule.pop("check")
     if not isinstance(kind, str) or kind not in kinds:
         refuse(at, f"unknown check {kind!r} (known here: {', '.join(kinds)})")
-    rule = dict(mapping(rule, at, kinds[kind], set()))
+    rule = dict(mapping(rule, at, kinds[kind], _OPTIONAL.get(kind, set())))
     if kind == "between" and logical == "string":
         refuse(at, "'between' is not for text; use 'length'")
     if kind == "length" and logical != "string":
@@ -198,6 +199,8 @@ def _check(
     if not 0 <= bounds.get("mostSilent", 0) < 1:
         refuse(at, "mostSilent is a share of days, from 0 to below 1")
     protocols = _protocols(rule["protocols"], at) if "protocols" in rule else ()
+    if rule.get("unless", "backscatter") != "backscatter":
+        refuse(at, f"unless is {rule['unless']!r}, and can only be 'backscatter'")
     return Check(
         name=name,
         kind=cast(Kind, kind),
@@ -207,6 +210,7 @@ def _check(
         minimum=minimum,
         maximum=maximum,
         protocols=protocols,
+        unless_backscatter="unless" in rule,
         least_spread=float(bounds.get("leastSpread", 0)),
         least_expected=math.ceil(bounds.get("leastExpected", 0)),
         most_silent=float(bounds.get("mostSilent", 0)),

@@ -8,7 +8,7 @@ import polars as pl
 from dante.contracts.contract import Check, Contract
 from dante.contracts.words import rule_text
 from dante.errors import DanteError
-from dante.schema import PACKETS
+from dante.schema import PACKETS, backscatter
 
 __all__ = ["RowsChecked", "check_rows"]
 
@@ -85,7 +85,8 @@ def _breach(check: Check) -> pl.Expr | None:
     if check.kind == "present":
         return column.is_null()
     if check.kind == "required_for":
-        return column.is_null() & pl.col("proto").is_in(list(check.protocols)).fill_null(False)
+        lacks = column.is_null() & pl.col("proto").is_in(list(check.protocols)).fill_null(False)
+        return lacks & ~backscatter() if check.unless_backscatter else lacks
     dtype = PACKETS[str(check.column)]
     low, high = check.minimum, check.maximum
     if check.kind == "length":

@@ -22,7 +22,8 @@ def rule_text(check: Check) -> str:
             return f"{column} has {low} to {high} bytes"
         case "required_for":
             names = [PROTOCOL_NAMES.get(p, f"ip{p}") for p in check.protocols]
-            return f"{column} is never null for {' and '.join(names)}"
+            answers = ", but in answers" if check.unless_backscatter else ""
+            return f"{column} is never null for {' and '.join(names)}{answers}"
         case "outside_day":
             return f"at most {high} packets outside the day"
         case "packets":

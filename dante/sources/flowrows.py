@@ -13,7 +13,15 @@ from dante.sources.interpret import Rules, interpret
 from dante.sources.lines import Dialect, Table, read_block
 from dante.sources.text import BLOCK, TextSource, cut_row, parts
 
-__all__ = ["NO_PACKETS", "Layout", "damage_row", "judge", "read_flow_lines"]
+__all__ = [
+    "NO_PACKETS",
+    "Layout",
+    "damage_row",
+    "flow_batch",
+    "judge",
+    "read_flow_lines",
+    "told_flags",
+]
 
 NO_PACKETS: Final = "no packet: the record counts 0 from the sender"
 """Why a record of no packets is refused."""
@@ -60,6 +68,15 @@ def damage_row(row: int, reason: str) -> Batch:
     return Batch(pl.DataFrame(schema=PACKETS), refused)
 
 
+def told_flags(flags: pl.Expr) -> pl.Expr:
+    """Whether packets that have these TCP flags together are all of one kind: asking or answering.
+
+    A SYN and an ACK are taken for an answer: in a darknet nobody gets to follow a SYN by an ACK.
+    """
+    asks = (flags & 0x02 == 0) | (flags & 0x14 == 0)
+    return asks | (flags & 0x2D == 0)
+
+
 def read_flow_lines(source: TextSource, layout: Layout, rule: Rules, limit: int) -> Iterator[Batch]:
     """Batches of a file of lines, at most `limit` rows each."""
     dialect = Dialect(len(layout.names), layout.separator, None, None)
@@ -67,13 +84,14 @@ def read_flow_lines(source: TextSource, layout: Layout, rule: Rules, limit: int)
     for block in source.blocks(min(BLOCK, max(1 << 16, limit * 64))):
         for part in parts(layout.dropped.sub(b"", block), limit):
             table = read_block(part, dialect)
-            yield _batch(table, dialect, layout, rule, row)
+            yield flow_batch(table, dialect, layout, rule, row)
             row += table.rows
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
 
-def _batch(table: Table, dialect: Dialect, layout: Layout, rule: Rules, before: int) -> Batch:
+def flow_batch(table: Table, dialect: Dialect, layout: Layout, rule: Rules, before: int) -> Batch:
+    """The packets and refused rows of a block of lines, `before` rows being in front of it."""
     row = (pl.col("place").cast(pl.UInt64) + before + 1).alias("row")
     fields = [pl.col(str(layout.names.index(name))).alias(name) for name in layout.wanted]
     places = table.frame["place"]

@@ -127,12 +127,19 @@ def _values(table: pl.DataFrame, fields: list[str], rule: Rules) -> pl.DataFrame
     return found.with_columns(series)
 
 
+_RST, _SYN_ACK = 0x04, 0x12
 _IS_ICMP: Final = pl.col("proto").is_in([ICMP, ICMPV6])
 
 
 def _no_port(values: pl.DataFrame) -> pl.Expr:
     port = pl.col("dport").is_null() if "dport" in values.columns else pl.lit(True)
-    return pl.col("proto").is_in([TCP, UDP]).fill_null(False) & port
+    missing = pl.col("proto").is_in([TCP, UDP]).fill_null(False) & port
+    if "tcp_flags" not in values.columns:
+        return missing
+    # An answer is no word: some sources record only which port it came from.
+    flags = pl.col("tcp_flags")
+    answer = (pl.col("proto") == TCP) & ((flags & _RST != 0) | (flags & _SYN_ACK == _SYN_ACK))
+    return missing & ~answer.fill_null(False)
 
 
 def _no_type(values: pl.DataFrame) -> pl.Expr:

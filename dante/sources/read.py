@@ -5,7 +5,21 @@ from pathlib import Path
 from typing import Final
 
 from dante.errors import SourceError, UsageError
-from dante.sources import csv, firewall, flowtuple, journald, nfdump, parquet, pcap, vpcflow
+from dante.sources import (
+    cowrie,
+    csv,
+    firewall,
+    flowtuple,
+    journald,
+    merit,
+    nfdump,
+    parquet,
+    pcap,
+    suricata,
+    vpcflow,
+    zeek,
+    zeekjson,
+)
 from dante.sources.batch import Batch
 from dante.sources.detect import detect
 from dante.sources.format import Format
@@ -21,6 +35,11 @@ _FORMATS: Final[tuple[Format, ...]] = (
     flowtuple.FORMAT,
     nfdump.FORMAT,
     vpcflow.FORMAT,
+    zeek.FORMAT,
+    zeekjson.FORMAT,
+    suricata.FORMAT,
+    cowrie.FORMAT,
+    merit.FORMAT,
     csv.FORMAT,
 )
 

@@ -1,5 +1,6 @@
 """Runs the commands that a page of the documentation shows, on files made for it."""
 
+import gzip
 import re
 import shlex
 from collections.abc import Callable
@@ -31,9 +32,12 @@ def documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Documented:
         assert lines, f"{page} shows no command"
         said = []
         for line in lines:
-            words = shlex.split(line, comments=True)
+            command, piped = line, None
+            if found := re.fullmatch(r"zcat (\S+) \| (.*)", line):
+                piped, command = gzip.decompress(Path(found[1]).read_bytes()), found[2]
+            words = shlex.split(command, comments=True)
             assert words[0] == "dante", f"{page} shows a command that is not run: {line}"
-            result = CliRunner().invoke(app, words[1:])
+            result = CliRunner().invoke(app, words[1:], input=piped)
             assert result.exit_code == 0, f"{line}: {result.output}"
             said.append(result.output)
         return said

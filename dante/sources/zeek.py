@@ -1,0 +1,236 @@
+r"""Zeek's conn.log as columns between tabs, as its own header lines say.
+
+The header rules, and may change within a file: logs are concatenated, and what follows a new
+header is read by it. Lines that begin with `#` are no rows; Zeek writes a value that begins so
+as `\x23`.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from dante.errors import SourceError
+from dante.schema import empty_packets
+from dante.sources.batch import Batch, gather, refuse
+from dante.sources.columns import shown
+from dante.sources.flowrows import Layout, flow_batch
+from dante.sources.format import HEAD, Format, Head
+from dante.sources.interpret import Rules, rules
+from dante.sources.lines import Dialect, Table, read_block
+from dante.sources.reading import Reading
+from dante.sources.streams import first_bytes
+from dante.sources.text import BLOCK, TextSource, cut_row, parts
+from dante.sources.zeekrecords import FIELDS, NEEDED, conn_packets
+from dante.store.ahead import ahead
+
+__all__ = ["FORMAT", "read_zeek"]
+
+_SIGN: Final = re.compile(rb"(?m)^#[^\n]*\n")
+_BLANK: Final = re.compile(rb"(?m)^\r?\n")
+_NEVER: Final = re.compile(rb"(?!)")
+_MAX_COLUMNS: Final = 1 << 10
+# Reading goes on under a new header at some cost: a file may have so many, and one a so many bytes.
+_HEADERS, _APART = 1000, 4096
+
+
+def read_zeek(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[Batch]:
+    """Batches of a conn.log of columns, at most `rows_per_batch` rows each.
+
+    Raises:
+        SourceError: the file is empty, its header is missing or is not of a log of connections, or
+            it is damaged before its first row.
+        ConfigError: the reading's zone is unknown.
+    """
+    rule = rules(replace(reading, mapping=None))
+    _check_header(path)
+    return gather(_batches(path, rule, rows_per_batch), rows_per_batch)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What header lines say: of the columns, and of what they hold where they hold nothing."""
+
+    separator: str = "\t"
+    unset: str = "-"
+    empty: str = "(empty)"
+    path: str = ""
+    fields: tuple[str, ...] = ()
+
+    def told(self, line: bytes) -> "_Header":
+        """The header with one more line."""
+        text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+        if text.startswith("#separator"):  # a new log begins
+            return _Header(separator=_unescaped(text.removeprefix("#separator").strip(" ")))
+        name, separator, rest = text.partition(self.separator)
+        if not separator:
+            return self
+        values = rest.split(self.separator)
+        match name:
+            case "#fields":
+                return replace(self, fields=tuple(values))
+            case "#path":
+                return replace(self, path=values[0])
+            case "#unset_field":
+                return replace(self, unset=values[0])
+            case "#empty_field":
+                return replace(self, empty=values[0])
+        return self
+
+    @property
+    def refusal(self) -> str | None:
+        """Why lines below it cannot be read; None if they can."""
+        if not self.fields:
+            return "no line #fields above it says what its columns are"
+        missing = [name for name in NEEDED if name not in self.fields]
+        if missing or not (self.path.startswith("conn") or "conn_state" in self.fields):
+            log = f"a Zeek log of {shown([self.path])!r}" if self.path else "a Zeek log"
+            lacks = f" (there is no {shown(missing)})" if missing else ""
+            return f"{log}, not of connections{lacks}"
+        if len(self.fields) > _MAX_COLUMNS:
+            return f"more than {_MAX_COLUMNS:,} columns"
+        if not re.fullmatch("[\t -~]", self.separator):
+            return f"columns are separated by {self.separator[:20]!r}, which is not one character"
+        return None
+
+    def layout(self) -> Layout:
+        """How its lines become rows."""
+        # The first of two columns of one name counts; others have no name.
+        names = tuple(
+            name if name in FIELDS and self.fields.index(name) == i else f"-{i}"
+            for i, name in enumerate(self.fields)
+        )
+        return Layout(
+            separator=self.separator,
+            names=names,
+            wanted=tuple(name for name in names if not name.startswith("-")),
+            time="ts",
+            dropped=_NEVER,
+            packets=self._packets,
+        )
+
+    def _packets(self, table: pl.DataFrame) -> pl.DataFrame:
+        nothing = [self.unset, self.empty]
+        values = pl.exclude("row")
+        return conn_packets(
+            table.with_columns(pl.when(~values.is_in(nothing)).then(values).name.keep())
+        )
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\x([0-9a-fA-F]{2})", lambda found: chr(int(found[1], 16)), text)
+
+
+@dataclass
+class _Log:
+    """A log while it is read: the header that holds, and how many there have been."""
+
+    header: _Header = field(default_factory=_Header)
+    headers: int = 0
+    read: int = 0
+
+    def pieces(self, block: bytes) -> Iterator[tuple[_Header | None, bytes]]:
+        """The lines of a block by the header they stand under; None where there are too many."""
+        if b"\n\n" in block or b"\n\r\n" in block or block[:1] in (b"\n", b"\r"):
+            block = _BLANK.sub(b"", block)
+        self.read += len(block)
+        if not block.startswith(b"#") and b"\n#" not in block:
+            if block:
+                yield self._now(), block
+            return
+        held: list[bytes] = []
+        start = 0
+        for sign in _SIGN.finditer(block):
+            if sign.start() > start:
+                held.append(block[start : sign.start()])
+            start = sign.end()
+            told = self.header.told(sign[0])
+            if told != self.header:
+                if held:
+                    yield self._now(), b"".join(held)
+                    held = []
+                    self.headers += 1
+                self.header = told
+        held.append(block[start:])
+        if rest := b"".join(held):
+            yield self._now(), rest
+
+    def _now(self) -> _Header | None:
+        return self.header if self.headers <= _HEADERS + self.read // _APART else None
+
+
+@dataclass(frozen=True)
+class _Piece:
+    table: Table
+    dialect: Dialect
+    layout: Layout | None
+    refusal: str
+
+
+def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
+    source = TextSource(path)
+    row = 0
+    # Two hands: one cuts the next lines into fields, the other makes packets of these.
+    with closing(ahead(_pieces(source, limit))) as pieces:
+        for piece in pieces:
+            if piece.layout is None:
+                yield _refused(piece, row)
+            else:
+                yield flow_batch(piece.table, piece.dialect, piece.layout, rule, row)
+            row += piece.table.rows
+    if source.damage is not None:
+        yield cut_row(source, row + 1)
+
+
+def _pieces(source: TextSource, limit: int) -> Iterator[_Piece]:
+    log = _Log()
+    for block in source.blocks(min(BLOCK, max(1 << 16, limit * 128))):
+        for header, lines in log.pieces(block):
+            refusal = "too many headers" if header is None else header.refusal
+            layout = None if header is None or refusal else header.layout()
+            # A byte that no text holds: what is refused is not cut.
+            dialect = Dialect(1, "\x00", None, None)
+            if layout is not None:
+                dialect = Dialect(len(layout.names), layout.separator, None, None)
+            for part in parts(lines, limit):
+                yield _Piece(read_block(part, dialect), dialect, layout, refusal or "")
+
+
+def _refused(piece: _Piece, before: int) -> Batch:
+    rows = piece.table.rows
+    row = pl.int_range(before + 1, before + 1 + rows, dtype=pl.UInt64, eager=True)
+    text = piece.table.text(list(range(rows)), piece.dialect)
+    none = pl.Series([None], dtype=pl.Date).new_from_index(0, rows)
+    reason = pl.Series([piece.refusal]).new_from_index(0, rows)
+    return Batch(empty_packets(), refuse(none, row, text, reason))
+
+
+def _check_header(path: Path) -> None:
+    """Look at the log's first header.
+
+    Raises:
+        SourceError: it is not of connections, or says nothing of columns.
+    """
+    header = _Header()
+    for sign in _SIGN.finditer(first_bytes(path, HEAD).removeprefix(b"\xef\xbb\xbf")):
+        header = header.told(sign[0])
+        if header.fields and header.refusal:
+            raise SourceError(f"{path}: {header.refusal}: only conn logs hold packets")
+        if header.fields:
+            return
+    raise SourceError(
+        f"{path}: {header.refusal}: say it with --mapping, or write the log with its header"
+    )
+
+
+def _looks(head: Head) -> bool:
+    # Not `head.lines`: a crash can leave zero bytes in a log, which is text all the same.
+    start = head.data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    return start.startswith((b"#separator ", b"#fields\t"))
+
+
+FORMAT: Final = Format("zeek", _looks, "Zeek's header lines, #separator or #fields", read_zeek)
