@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, export, labels, look, measure, simulated, web, work
+from dante.cli import data, demo, export, labels, look, measure, quarantine, simulated, web, work
 
 __all__ = ["app"]
 
@@ -52,6 +52,7 @@ for panel, command in (
     (_WORK, work.train),
     (_WORK, work.rewind),
     (_LOOK, look.status),
+    (_LOOK, quarantine.quarantine),
     (_LOOK, look.threats),
     (_LOOK, look.tracks),
     (_LOOK, look.lineage),

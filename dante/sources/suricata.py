@@ -124,11 +124,13 @@ class _Events:
         )
         if self._has_flows:
             why = why.when(kind == "alert").then(
-                pl.lit("an alert: its packet is counted in the record of its flow")
+                pl.lit("not a packet of its own: an alert, counted in the record of its flow")
             )
             return table.select(pl.coalesce(why, reason).alias("reason")).to_series()
         again = self._again(table)
-        why = why.when(again).then(pl.lit("one more alert of the packet of the alert before"))
+        why = why.when(again).then(
+            pl.lit("not a packet of its own: one more alert of the packet before")
+        )
         return table.select(pl.coalesce(why, reason).alias("reason")).to_series()
 
     def _again(self, table: pl.DataFrame) -> pl.Series:

@@ -88,9 +88,10 @@ class _Header:
             return "no line #fields above it says what its columns are"
         missing = [name for name in NEEDED if name not in self.fields]
         if missing or not (self.path.startswith("conn") or "conn_state" in self.fields):
-            log = f"a Zeek log of {shown([self.path])!r}" if self.path else "a Zeek log"
-            lacks = f" (there is no {shown(missing)})" if missing else ""
-            return f"{log}, not of connections{lacks}"
+            why = f": there is no {shown(missing)}" if missing else ""
+            if self.path and not self.path.startswith("conn"):
+                why = f", but of {shown([self.path])!r}"
+            return f"not a log of connections{why}"
         if len(self.fields) > _MAX_COLUMNS:
             return f"more than {_MAX_COLUMNS:,} columns"
         if not re.fullmatch("[\t -~]", self.separator):
@@ -219,11 +220,11 @@ def _check_header(path: Path) -> None:
     for sign in _SIGN.finditer(first_bytes(path, HEAD).removeprefix(b"\xef\xbb\xbf")):
         header = header.told(sign[0])
         if header.fields and header.refusal:
-            raise SourceError(f"{path}: {header.refusal}: only conn logs hold packets")
+            raise SourceError(f"{path}: {header.refusal}; only conn logs hold packets")
         if header.fields:
             return
     raise SourceError(
-        f"{path}: {header.refusal}: say it with --mapping, or write the log with its header"
+        f"{path}: {header.refusal}; say it with --mapping, or write the log with its header"
     )
 
 

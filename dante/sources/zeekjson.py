@@ -34,7 +34,7 @@ def _packets(table: pl.DataFrame) -> pl.DataFrame:
     log = pl.col("_path")
     other = (
         pl.when(log.is_not_null() & (log != "conn"))
-        .then(pl.format("a Zeek log of {}, not of connections", log.str.slice(0, 40)))
+        .then(pl.format("not a log of connections, but of {}", log.str.slice(0, 40)))
         .when(log.is_null() & pl.col("conn_state").is_null())
         .then(pl.lit("not a record of a connection: it has no conn_state"))
     )

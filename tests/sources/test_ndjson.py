@@ -112,7 +112,7 @@ def test_zeek_logs_together(tmp_path):
     columns = ("sensor", "sport", "tcp_flags", "packets")
     assert back.packets.select(columns).rows() == [("tower", 40000, 2, 1), ("edge", 23, 18, 3)]
     assert back.refused.select("row", "reason").rows() == [
-        (2, "a Zeek log of dns, not of connections"),
+        (2, "not a log of connections, but of dns"),
         (3, "not a record of a connection: it has no conn_state"),
     ]
 
@@ -163,12 +163,12 @@ def test_suricata_counts_no_packet_twice(tmp_path):
     """Alerts are packets of their own only in a file without flows, and once a packet."""
     later = "2025-03-01T11:00:02.125001+0100"
     alerts = _line(ALERT) + _line(ALERT, alert={}) + _line(ALERT, timestamp=later) + _line(ALERT)
-    twice = "one more alert of the packet of the alert before"
+    twice = "not a packet of its own: one more alert of the packet before"
     for rows in (1, 2, 1000):
         back = _read(tmp_path / "log", alerts, rows_per_batch=rows)
         assert back.packets.select("packets", "tcp_flags").rows() == [(None, None)] * 3
         assert back.refused.select("row", "reason").rows() == [(2, twice)]
-    counted = "an alert: its packet is counted in the record of its flow"
+    counted = "not a packet of its own: an alert, counted in the record of its flow"
     back = _read(tmp_path / "log", alerts + _flow())
     assert back.packets.height == 1
     assert back.refused["reason"].to_list() == [counted] * 4

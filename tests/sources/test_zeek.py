@@ -115,8 +115,8 @@ def test_concatenated_logs(tmp_path):
     back = _read(tmp_path / "log", text)
     assert back.packets["dport"].to_list() == [23, 22, 80, 443]
     assert back.refused.select("row", "reason").rows() == [
-        (4, "a Zeek log of 'dns', not of connections"),
-        (5, "a Zeek log of 'conn', not of connections (there is no id.resp_p)"),
+        (4, "not a log of connections, but of 'dns'"),
+        (5, "not a log of connections: there is no id.resp_p"),
     ]
 
 
@@ -307,9 +307,9 @@ def test_large_single_packets(tmp_path):
     [
         (
             header(path="dns").replace("conn_state", "rtt"),
-            "a Zeek log of 'dns', not of connections",
+            "not a log of connections, but of 'dns'",
         ),
-        (header(NAMES[3:]), r"not of connections \(there is no ts, id.orig_h\): only conn logs"),
+        (header(NAMES[3:]), "not a log of connections: there is no ts, id.orig_h; only conn logs"),
         ("#separator \\x09\n", "no line #fields above it says what its columns are"),
         (header().replace("\\x09", "\\x09\\x09"), "no line #fields above it"),
         (header(separator="\x0b"), "which is not one character"),
@@ -378,8 +378,8 @@ def test_page(documented):
     """The commands of the page run: a plain log, and a folder of packed ones."""
     text = header() + record() + record(history="^h", orig_pkts=0, resp_pkts=1, local_orig="-")
     lines = text.encode()
-    json = b'{"ts":1740823202.1,"id.orig_h":"203.0.113.7","id.orig_p":4000,"id.resp_h":"198.51.100.7"'
-    json += b',"id.resp_p":53,"proto":"udp","conn_state":"S0","history":"D","orig_pkts":2}\n'
+    json = b'{"ts":1740823202.1,"id.orig_h":"203.0.113.7","id.orig_p":4000,"id.resp_p":53,'
+    json += b'"id.resp_h":"198.51.100.7","proto":"udp","conn_state":"S0","history":"D"}\n'
     said = documented(
         "formats/zeek.md",
         {
