@@ -62,6 +62,15 @@ def test_pages_show_only_commands_there_are(page: Path) -> None:
     assert set() == set(shown) - known
 
 
+@pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs" / "formats").glob("*.md")), ids=lambda page: page.name
+)
+def test_pages_of_formats_are_run(page: Path) -> None:
+    """The commands of each page about formats are run by a test of its own."""
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert f'"formats/{page.name}"' in tests
+
+
 def test_the_settings_template_shows_every_setting_with_its_default(tmp_path: Path) -> None:
     """With all its comment signs taken off, the file means what an empty one means."""
     lines = settings_template().splitlines()

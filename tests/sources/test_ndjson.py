@@ -347,4 +347,4 @@ def test_page(documented):
     files["events.json"] = _line(MERIT) * 2
     said = documented("formats/sensors.md", {name: t.encode() for name, t in files.items()})
     assert ["1 packets kept" in text for text in said] == [True, True, False]
-    assert "2 packets kept" in said[2]
+    assert "1,630 packets kept in 2 records" in said[2]

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import random
+import re
 import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -565,3 +567,27 @@ def test_marx():
                 assert (packet["src"], packet["sensor"]) == (int(row["src"]), row["host"])
                 icmp = row["proto"] == "ICMP"
                 assert packet["dport"] == (int(row["type"]) * 256 if icmp else int(row["dpt"]))
+
+
+def test_page(tmp_path, documented):
+    """The commands of the page run: tables of every kind, a folder, a pattern, and a pipe."""
+    table = (HEADER + GOOD).encode()
+    pl.read_csv(table).write_parquet(tmp_path / "t")
+    marx = (
+        b"datetime,host,src,proto,type,spt,dpt\n2013-03-03 21:53:00,h,1032051418,TCP,,6000,1433\n"
+    )
+    zstd = zstandard.ZstdCompressor().compress(table)
+    said = documented(
+        "formats/tables.md",
+        {
+            "packets.parquet": (tmp_path / "t").read_bytes(),
+            "tables/a.csv": table,
+            "tables/b/c.csv": table + GOOD.encode(),
+            "logs/2025-03-01.csv.zst": zstd,
+            "marx.csv.gz": gzip.compress(marx),
+            "examples/marx.toml": (REPOSITORY / "examples" / "marx.toml").read_bytes(),
+            "old.csv.gz": gzip.compress(table + GOOD.encode() * 3),
+        },
+    )
+    kept = [re.search("([0-9]+) packets kept", text) for text in said]
+    assert [found and found[1] for found in kept] == ["1", "3", "1", "1", "4"]
