@@ -100,7 +100,7 @@ def _at_end(source: OctetSource, window: Window, found: Found) -> list[tuple[int
         return [(found.at.size, _told(Damage(0, found.lost, None)) + why)]
     if found.end < window.size:
         place = window.offset + found.end
-        return [(found.at.size, f"the capture ends within a packet, at byte {place:,}{why}")]
+        return [(found.at.size, f"the capture ends within a record, at byte {place:,}{why}")]
     if why:
         return [(found.at.size, f"the capture is damaged after {source.read:,} bytes{why}")]
     return []

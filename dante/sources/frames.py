@@ -8,7 +8,19 @@ import numpy.typing as npt
 
 from dante.sources.octets import Integers, Window
 
-__all__ = ["CUT", "FAMILY", "IPV4", "IPV6", "LINK", "LINKS", "RAW", "Frames", "Inside", "inside"]
+__all__ = [
+    "CUT",
+    "FAMILY",
+    "IPV4",
+    "IPV6",
+    "LINK",
+    "LINKS",
+    "NOWHERE",
+    "RAW",
+    "Frames",
+    "Inside",
+    "inside",
+]
 
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
@@ -20,6 +32,8 @@ FAMILY: Final = 2 << 32
 """In place of an ethertype, added to an address family that is none of IP."""
 LINK: Final = 3 << 32
 """In place of an ethertype, added to a link type that is not read."""
+NOWHERE: Final = 1 << 16
+"""In place of a link type: it is not known."""
 
 # Tags of VLANs (802.1Q, 802.1ad, and what was used before it), and how many of a frame are read.
 _TAGS: Final = (0x8100, 0x88A8, 0x9100)

@@ -13,7 +13,7 @@ import polars as pl
 
 from dante.schema import ICMP, ICMPV6, PACKETS, QUARANTINE, TCP, UDP
 from dante.sources.batch import Batch, refuse
-from dante.sources.frames import CUT, FAMILY, IPV4, IPV6, LINK, RAW, Frames, Inside, inside
+from dante.sources.frames import CUT, FAMILY, IPV4, IPV6, LINK, NOWHERE, RAW, Frames, Inside, inside
 from dante.sources.octets import Integers, Window
 
 __all__ = ["read_frames"]
@@ -69,7 +69,7 @@ _NEEDED[[ICMP, ICMPV6]] = 2
 _FINE, _NO_TIME, _EMPTY, _CUT_LINK, _NOT_IP, _VERSION, _CUT_IP, _BROKEN = range(8)
 _CUT_BEHIND, _MANY, _LATER, _CUT_PORTS, _NO_PORTS = range(8, 13)
 _WHY: Final = {
-    _NO_TIME: "ts: not a time",
+    _NO_TIME: "ts: missing, or not a time",
     _EMPTY: "cut: not one byte of the packet was captured",
     _CUT_LINK: "cut within the link's header",
     _CUT_IP: "cut within the IP header",
@@ -133,9 +133,9 @@ def read_frames(window: Window, frames: Frames, sensor: str | None) -> Batch:
         if rows.size:
             headers.put(rows, _six(window, found.at[rows], found.have[rows]))
         _not_ip(headers.why, found, four | six)
-    headers.why[frames.kept <= 0] = _EMPTY
+    headers.why[(frames.kept <= 0) & (np.asarray(found.kind) < LINK)] = _EMPTY
     if frames.untimed is not None:
-        headers.why[frames.untimed] = _NO_TIME
+        headers.why[frames.untimed & (np.asarray(found.kind) < LINK)] = _NO_TIME
     behind = head["behind"]
     moved = np.flatnonzero(headers.size != 20)
     if moved.size:
@@ -336,6 +336,8 @@ def _reason(why: int, value: int) -> str:
         return f"not IP: its header has the version {value}"
     if why != _NOT_IP:
         return _WHY[why]
+    if value == LINK + NOWHERE:
+        return "the interface that it came by is not described"
     if value >= LINK:
         return f"the link type {value - LINK} is not read"
     if value >= FAMILY:

@@ -68,6 +68,11 @@ class Form(Protocol):
         """How they tell their length."""
         ...
 
+    @property
+    def header(self) -> int:
+        """Bytes by which a record is known."""
+        ...
+
     def guess(self, window: Window, lanes: Integers) -> Integers:
         """As `dante.sources.chain.Guess`."""
         ...
@@ -117,7 +122,8 @@ def walk_mended(window: Window, start: int, form: Form, lost: int | None) -> Men
                 break
             position = int(ahead.at[place])
             damage.append(Damage(count, lost, window.offset + position))
-            form.turn(window, position)
+            if form.turn(window, position):
+                ahead = None
             lost, near = None, _NEAR
             until = position + near
         chain = walk(window, position, form.lengths, form.guess, until)
@@ -127,6 +133,8 @@ def walk_mended(window: Window, start: int, form: Form, lost: int | None) -> Men
         bad = fine < chain.at.size
         position = int(chain.at[fine]) if bad else chain.end
         if bad or chain.bad:
+            if not window.last and position + form.header > window.size:
+                break
             if not form.turn(window, position):
                 lost = window.offset + position
                 position += 1

@@ -98,6 +98,7 @@ class _Records:
 
     def __init__(self, kind: _Kind) -> None:
         self._kind = kind
+        self.header = kind.size
         self.lengths = Lengths(kind.order, 8, kind.size, 0, _MOST, 1)
         word = kind.order + "u4"
         self._header = np.dtype([("s", word), ("part", word), ("kept", word), ("size", word)])

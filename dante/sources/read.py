@@ -15,6 +15,7 @@ from dante.sources import (
     nfdump,
     parquet,
     pcap,
+    pcapng,
     suricata,
     vpcflow,
     zeek,
@@ -29,6 +30,7 @@ __all__ = ["FORMATS", "format_of", "read_batches", "settled"]
 
 _FORMATS: Final[tuple[Format, ...]] = (
     pcap.FORMAT,
+    pcapng.FORMAT,
     parquet.FORMAT,
     firewall.FORMAT,
     journald.FORMAT,

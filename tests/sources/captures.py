@@ -3,7 +3,7 @@
 import random
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 MICRO, NANO, MODIFIED = 0xA1B2C3D4, 0xA1B23C4D, 0xA1B2CD34
@@ -107,7 +107,7 @@ def framed(rng: random.Random, link: int, packet: bytes, ethertype: int | None =
         frame = rng.randbytes(12) + tags + struct.pack(">H", ethertype) + packet
         return frame.ljust(60, b"\0")
     if link in (0, 108):
-        family = 2 if version == 4 else rng.choice((10, 24, 28, 30))
+        family = 2 if version == 4 else rng.choice((24, 28, 30))
         order = rng.choice("<>") if link == 0 else ">"
         return struct.pack(order + "I", family) + packet
     if link == COOKED:
@@ -153,6 +153,94 @@ def classic(
     return b"".join(parts)
 
 
+def option(order: str, code: int, value: bytes) -> bytes:
+    """An option of a block, padded."""
+    return struct.pack(order + "HH", code, len(value)) + value + bytes(-len(value) % 4)
+
+
+def block(order: str, kind: int, body: bytes) -> bytes:
+    """A block of a pcapng file, padded."""
+    body += bytes(-len(body) % 4)
+    size = struct.pack(order + "I", 12 + len(body))
+    return struct.pack(order + "I", kind) + size + body + size
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An interface: its link, `if_tsresol` and `if_tsoffset` if it has them, its snap length."""
+
+    link: int
+    resolution: int | None = None
+    offset: int | None = None
+    snap: int = 0
+
+    def block(self, order: str) -> bytes:
+        """Its description, with a name and other options."""
+        body = struct.pack(order + "HHI", self.link, 0, self.snap) + option(order, 2, b"eth0")
+        if self.resolution is not None:
+            body += option(order, 9, bytes([self.resolution]))
+        if self.offset is not None:
+            body += option(order, 14, struct.pack(order + "q", self.offset))
+        return block(order, 1, body + option(order, 12, b"an OS") + bytes(4))
+
+    def units(self, ns: int) -> int:
+        """A time as it is written, rounded down."""
+        ns -= (self.offset or 0) * 1_000_000_000
+        code = 6 if self.resolution is None else self.resolution
+        if code & 0x80:
+            return (ns << (code & 0x7F)) // 1_000_000_000
+        return ns * 10**code // 1_000_000_000
+
+
+ENHANCED, SIMPLE, OLD = 6, 3, 2
+
+
+def section(order: str) -> bytes:
+    """The block a section begins with, with an option."""
+    body = struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1)
+    return block(order, 0x0A0D0D0A, body + option(order, 4, b"tests") + bytes(4))
+
+
+def packet_block(
+    order: str, one: Packet, number: int, interface: Interface, kind: int, rng: random.Random
+) -> bytes:
+    """A packet's block, some with options behind the packet."""
+    if kind == SIMPLE:
+        return block(order, kind, struct.pack(order + "I", one.size) + one.data)
+    first = (
+        struct.pack(order + "HH", number, 7) if kind == OLD else struct.pack(order + "I", number)
+    )
+    units = interface.units(one.ns)
+    head = struct.pack(order + "IIII", units >> 32, units & 0xFFFFFFFF, len(one.data), one.size)
+    data = one.data + bytes(-len(one.data) % 4)
+    if rng.random() < 0.2:
+        data += (
+            option(order, 2, struct.pack(order + "I", 1))
+            + option(order, 1, b"a comment")
+            + bytes(4)
+        )
+    return block(order, kind, first + head + data)
+
+
+def capture_section(
+    made: Iterable[tuple[int, Packet]],
+    interfaces: list[Interface],
+    rng: random.Random,
+    *,
+    order: str = "<",
+    kinds: tuple[int, ...] = (ENHANCED,),
+) -> bytes:
+    """A section: each packet with its interface's number, and blocks of other kinds between."""
+    parts = [section(order), *(interface.block(order) for interface in interfaces)]
+    for number, one in made:
+        kind = rng.choice(kinds)
+        parts.append(packet_block(order, one, number, interfaces[number], kind, rng))
+        if rng.random() < 0.05:
+            parts.append(block(order, 0xABCD, rng.randbytes(rng.randrange(40))))
+            parts.append(block(order, 5, struct.pack(order + "III", number, 0, 0)))
+    return b"".join(parts)
+
+
 @dataclass(frozen=True)
 class Record:
     """Where a packet's record begins, and where its length stands."""
@@ -163,6 +251,9 @@ class Record:
 
 def records(data: bytes) -> Iterator[Record]:
     """The whole packet records of an undamaged piece of a capture."""
+    if data[:4] == b"\x0a\x0d\x0d\x0a":
+        yield from _blocks(data)
+        return
     order = "<" if data[:4] in (struct.pack("<I", m) for m in (MICRO, NANO, MODIFIED)) else ">"
     if len(data) < 24:
         return
@@ -176,11 +267,56 @@ def records(data: bytes) -> Iterator[Record]:
         at = after
 
 
+def _blocks(data: bytes) -> Iterator[Record]:
+    at, order = 0, "<"
+    while at + 12 <= len(data):
+        if data[at : at + 4] == b"\x0a\x0d\x0d\x0a":
+            order = "<" if data[at + 8] == 0x4D else ">"
+        kind, size = struct.unpack_from(order + "II", data, at)
+        if at + size > len(data):
+            return
+        if kind in (ENHANCED, SIMPLE, OLD):
+            yield Record(at, at + 4)
+        at += size
+
+
 Flavour = Callable[[random.Random, int], bytes]
 
 
 def _classic(link: int, magic: int = MICRO, order: str = "<") -> Flavour:
     return lambda rng, count: classic(packets(rng, link, count), link, magic=magic, order=order)
+
+
+def _blocked(
+    *interfaces: Interface, order: str = "<", kinds: tuple[int, ...] = (ENHANCED,)
+) -> Flavour:
+    def make(rng: random.Random, count: int) -> bytes:
+        made = several(rng, list(interfaces), count)
+        return capture_section(made, list(interfaces), rng, order=order, kinds=kinds)
+
+    return make
+
+
+def several(
+    rng: random.Random, interfaces: list[Interface], count: int
+) -> list[tuple[int, Packet]]:
+    """Random packets on several interfaces, each with its interface's number."""
+    made = []
+    for at in range(count):
+        number = rng.randrange(len(interfaces))
+        (one,) = packets(rng, interfaces[number].link, 1)
+        made.append((number, replace(one, ns=START + 1_234_567 * at)))
+    return made
+
+
+def _sections(rng: random.Random, count: int) -> bytes:
+    """Three sections in one file, the middle one in the other byte order."""
+    parts = []
+    for at, order in enumerate("<><"):
+        interfaces = [Interface(ETHERNET, 9), Interface(RAW)][at % 2 :]
+        made = several(rng, interfaces, count // 3 + (at < count % 3))
+        parts.append(capture_section(made, interfaces, rng, order=order))
+    return b"".join(parts)
 
 
 FLAVOURS: dict[str, Flavour] = {
@@ -190,5 +326,16 @@ FLAVOURS: dict[str, Flavour] = {
     "pcap of nanoseconds, big-endian": _classic(RAW, NANO, ">"),
     "pcap with longer records": _classic(ETHERNET, MODIFIED),
     "pcap with longer records, big-endian": _classic(COOKED, MODIFIED, ">"),
+    "pcapng": _blocked(Interface(ETHERNET)),
+    "pcapng, big-endian": _blocked(Interface(ETHERNET), order=">"),
+    "pcapng of nanoseconds": _blocked(Interface(COOKED2, 9)),
+    "pcapng, several interfaces": _blocked(
+        Interface(ETHERNET, 9, 3600), Interface(RAW, 0x80 | 30), Interface(108, 3, -7)
+    ),
+    "pcapng, obsolete blocks": _blocked(Interface(COOKED), kinds=(OLD, ENHANCED)),
+    "pcapng, obsolete blocks, big-endian": _blocked(
+        Interface(ETHERNET), Interface(0), kinds=(OLD,), order=">"
+    ),
+    "pcapng, several sections": _sections,
 }
 """A valid capture of so many packets, all of which are read or refused, by its flavour."""
