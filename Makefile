@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench-quality clean lock
+.PHONY: help setup demo test lint bench bench-quality clean lock
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lint: setup
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+bench: setup ## Measure how fast files are ingested, beside other readers (ten minutes); ARGS=pcap
+	@$(BIN)/python -m benchmarks.ingest $(ARGS)
 
 bench-quality: setup ## Compare with rivals on simulated telescopes, write docs/benchmarks.md (half an hour)
 	@$(BIN)/python -m benchmarks.quality --write docs/benchmarks.md $(if $(ARGS),$(ARGS))
