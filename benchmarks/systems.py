@@ -18,8 +18,13 @@ OURS: Final = {"dante": "DANTE, this project", "dante-ports": "the same, without
 """Ours as it is, and with the columns of the header nulled out, as where a source has none."""
 
 _MODULES: Final = {
-    "trivial": "benchmarks.rivals.trivial",
     "dante-published": "benchmarks.rivals.dante_published",
+    "novtrack": "benchmarks.rivals.novtrack",
+    "novtrack-best": "benchmarks.rivals.novtrack",
+    "darkvec": "benchmarks.rivals.darkvec",
+    "portsets": "benchmarks.rivals.portsets",
+    "tfidf": "benchmarks.rivals.tfidf",
+    "trivial": "benchmarks.rivals.trivial",
 }
 SYSTEMS: Final = (*OURS, *_MODULES)
 """All systems, in the order of the tables."""

@@ -10,7 +10,7 @@ from benchmarks.rivals import Day
 from dante.schema import PACKETS
 
 FIRST = dt.date(2025, 3, 1)
-CAMPAIGNS = {"a": (100, (23, 2323, 7547)), "b": (500, (445, 139, 3389))}
+CAMPAIGNS = {"a": (100, (23, 2323, 7547)), "b": (500, (445, 139, 1433))}
 """Name, the first of 30 addresses, the ports."""
 
 
