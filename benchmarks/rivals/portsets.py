@@ -41,7 +41,7 @@ class Settings:
 
     support: int = FEWEST
     longest: int = 40
-    together: float = 0.8
+    together: float = 0.0
 
 
 def frequent_port_sets(

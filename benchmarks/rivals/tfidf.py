@@ -33,7 +33,7 @@ Terms = dict[int, float]
 class Settings:
     """What is chosen: `idf_days` and `memory` are days, `alike` is a cosine of mean vectors."""
 
-    eps: float = 0.4
+    eps: float = 0.85
     least: int = FEWEST
     idf_days: int = 7
     share: float = 0.3
