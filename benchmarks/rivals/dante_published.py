@@ -62,10 +62,9 @@ def dante_published(days: Iterable[Day], settings: Settings | None = None) -> It
     past: deque[tuple[dt.date, pl.DataFrame]] = deque(maxlen=wanted.train_days)
     memory = Memory()
     for day in days:
-        spoken = scans(day.packets).group_by("src", maintain_order=True).agg("word")
-        past.append((day.day, spoken))
+        past.append((day.day, _sentences(scans(day.packets))))
         vectors = word2vec(
-            [sentence for _, said in past for sentence in said["word"].to_list()],
+            [sentence for _, said in past for sentence in said["spoken"].to_list()],
             dimensions=wanted.dimensions, context=wanted.context, epochs=wanted.epochs,
         )  # fmt: skip
         window = [entry for entry in past if (day.day - entry[0]).days <= 1]
@@ -89,6 +88,17 @@ def dante_published(days: Iterable[Day], settings: Settings | None = None) -> It
         yield DayAnswer(
             {src: found.tracks[label] for label, members in clusters.items() for src in members}
         )
+
+
+def _sentences(seen: pl.DataFrame) -> pl.DataFrame:
+    """Each sender's `word`s in order of time, and as `spoken`: a word after itself told once.
+
+    A run of one word would only teach that word its own company.
+    """
+    another = pl.col("word") != pl.col("word").shift(1)
+    return seen.group_by("src", maintain_order=True).agg(
+        "word", spoken=pl.col("word").filter(another.fill_null(True))
+    )
 
 
 def _clustered(

@@ -1,8 +1,8 @@
 """DarkVec: Gioacchini et al., CoNEXT 2021, and i-DarkVec, ACM TOIT 23 (2023).
 
 Each service's senders of an hour, in order of time, are a sentence; Word2Vec (context 25, 50
-dimensions, 20 epochs) embeds senders; each sender is joined to its three nearest by cosine, and
-Louvain's method finds the communities of that graph.
+dimensions, 20 epochs; in the later paper 5 and 200) embeds senders; each sender is joined to its
+three nearest by cosine, and Louvain's method finds the communities of that graph.
 
 Left open, and chosen in its favour:
 - There are no ids across days in the paper: clusters are followed by shared members, as in
@@ -13,6 +13,8 @@ Left open, and chosen in its favour:
   their names. What is in none is told apart by system, user and ephemeral ports, as theirs.
 - The paper leaves out senders of less than ten packets in 30 days. Here all count: with its filter
   most senders of a day would be noise.
+- The context is the later paper's 5, which costs a quarter of 25; dimensions and epochs are those
+  of the first.
 - Louvain's method knows no noise: a community of fewer than five senders is called noise.
 - Replies to forged packets are left out, as for all.
 """
@@ -57,7 +59,7 @@ class Settings:
     """DarkVec's, and what it leaves open: `share` of the smaller cluster, `memory` in days."""
 
     dimensions: int = 50
-    context: int = 25
+    context: int = 5
     epochs: int = 20
     neighbours: int = 3
     least_packets: int = 1
