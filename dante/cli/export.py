@@ -199,6 +199,26 @@ def blocklist(
     say("; ".join(parts))
 
 
+@app.command()
+def vectors(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="First day, as 2025-03-01.")],
+    last: Annotated[str, typer.Argument(metavar="LAST", help="Last day, included.")],
+    out: Annotated[str, typer.Argument(metavar="OUT.parquet", help="The file to write.")],
+    home: HomeOption = None,
+) -> None:
+    """Each sender of a span with its packets and its vector, for researchers."""
+    from dante.export import checked_target, write_vectors
+    from dante.pipeline import open_context, span_vectors
+
+    first_day, last_day = parse_day(first), parse_day(last)
+    assert first_day is not None and last_day is not None
+    context = open_context(home)
+    path = checked_target(context.home, out)
+    found = span_vectors(context, first_day, last_day)
+    write_vectors(found, path)
+    say(f"wrote {found.height:,} senders to {out}")
+
+
 def _to_file(home: Path | None, out: str, write: "Callable[..., None]") -> None:
     from dante.export import checked_target
 

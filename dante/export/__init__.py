@@ -11,6 +11,7 @@ from dante.export.rows import VIEWS, csv_of, write_parquet
 from dante.export.sqlite import write_sqlite
 from dante.export.stix import stix_bundle
 from dante.export.target import checked_target, write_chunks
+from dante.export.vectors import write_vectors
 
 __all__ = [
     "FORMS",
@@ -27,4 +28,5 @@ __all__ = [
     "write_misp",
     "write_parquet",
     "write_sqlite",
+    "write_vectors",
 ]

@@ -15,6 +15,7 @@ from dante.pipeline.progress import Notify, Step
 from dante.pipeline.run import rewind, run_day
 from dante.pipeline.spool import spooled
 from dante.pipeline.stages import PREPARE, STAGES
+from dante.pipeline.vectors import span_vectors
 
 __all__ = [
     "PREPARE",
@@ -34,6 +35,7 @@ __all__ = [
     "refuse_unread",
     "rewind",
     "run_day",
+    "span_vectors",
     "spooled",
     "stages",
 ]

@@ -42,6 +42,7 @@ __all__ = [
     "STAGES",
     "check",
     "cluster",
+    "day_senders",
     "model",
     "plan_training",
     "publish_lineage",
@@ -138,6 +139,15 @@ def _read_profiles(context: Context, day: date) -> DaySequences:
             return made
     sequences(context, day)
     return read_sequences(path)[0]
+
+
+def day_senders(context: Context, day: date) -> pl.DataFrame:
+    """A day's frame of `dante.sequences.SENDERS`, made if it is not of what the lake has now.
+
+    Raises:
+        NotEnoughDataError: the day has no packets.
+    """
+    return _read_profiles(context, day).senders
 
 
 def plan_training(context: Context, day: date) -> Training:

@@ -4,7 +4,10 @@ import hashlib
 import json
 
 import duckdb
+import polars as pl
 import pytest
+
+from dante.schema import address_text
 
 
 @pytest.fixture
@@ -111,3 +114,51 @@ def test_nothing_to_tell(dante, new_home):
     """A home without a publication, or without threats, has not enough data."""
     for words in ("stix -", "misp x.json", "blocklist -", "csv tracks -"):
         dante("export", *words.split(), "--home", new_home).fault(4)
+
+
+def test_vectors(dante, home, tmp_path):
+    """Every sender of the span has its packets and a unit vector, the same bytes every time."""
+    paths = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
+    for path in paths:
+        done = dante("export", "vectors", "2025-03-02", "2025-03-04", path, "--home", home)
+        assert (done.code, done.out) == (0, ""), done.err
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    frame = pl.read_parquet(paths[0])
+    assert dict(frame.schema) == {
+        "src": pl.String, "packets": pl.UInt64, "vector": pl.List(pl.Float32),
+    }  # fmt: skip
+    lengths = frame["vector"].list.eval(pl.element() ** 2).list.sum()
+    assert lengths.is_between(0.999, 1.001).all()
+    assert frame["vector"].list.len().n_unique() == 1
+    with duckdb.connect(home / "lineage.duckdb", read_only=True) as con:
+        known = con.sql(
+            "SELECT src, CAST(sum(packets) AS UBIGINT) AS packets FROM memberships "
+            "WHERE day BETWEEN '2025-03-02' AND '2025-03-04' GROUP BY src ORDER BY min(address)"
+        ).pl()
+    assert frame.select("src", "packets").equals(known)
+
+
+def test_vectors_tell_campaigns_apart(dante, journey, tmp_path):
+    """By their vectors alone, neighbours are nearly always of the same planted campaign."""
+    out = tmp_path / "v.parquet"
+    span = ("2025-03-01", "2025-03-06")
+    assert dante("export", "vectors", *span, out, "--home", journey.home).code == 0
+    truth = pl.read_parquet(journey.folder / "sim" / "truth" / "members.parquet")
+    labels = truth.filter(pl.col("kind") == "campaign").unique("src", maintain_order=True)
+    labels.select(address_text(labels["src"]), label="campaign").write_csv(tmp_path / "labels.csv")
+    answer = dante(
+        "evaluate", "vectors", out, tmp_path / "labels.csv", "--unknown", "drop", "--format", "csv"
+    )
+    scores = dict(line.split(",")[:2] for line in answer.out.splitlines()[1:])
+    assert float(scores["accuracy"]) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("2025-03-04 2025-03-02", 2), ("2024-01-01 2024-01-02", 4), ("never 2025-03-02", 2)],
+)
+def test_vectors_of_no_span(dante, home, tmp_path, words, code):
+    """A span turned round is wrong usage, one without packets not enough data."""
+    out = tmp_path / "v.parquet"
+    dante("export", "vectors", *words.split(), out, "--home", home).fault(code)
+    assert not out.exists()
