@@ -3,8 +3,9 @@
 All but `status` read the published database only.
 """
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -25,28 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["find_track", "lineage", "query", "report", "status", "threats", "tracks"]
 
 
-def _ask(home: Path | None, sql: str, parameters: list[object] | None = None) -> "pl.DataFrame":
-    from dante.store.publish import read_lineage
-
-    with read_lineage(published_home(home)) as con:
-        found = con.sql(sql, params=parameters)
-        if not any("INTERVAL" in str(kind) for kind in found.types):
-            rows: pl.DataFrame = found.pl()
-            return rows
-        # Polars refuses Arrow's intervals, and takes Python's.
-        import polars
-
-        names = [
-            f"{name}_{n}" if name in found.columns[:n] else name
-            for n, name in enumerate(found.columns)
-        ]
-        return polars.DataFrame(found.fetchall(), schema=names, orient="row")
-
-
 def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
     """The answer to a question of ours, which only a damaged database can refuse."""
-    with understood(published_home(home)):
-        return _ask(home, sql, parameters)
+    from dante.store.publish import read_lineage
+
+    place = published_home(home)
+    with understood(place), read_lineage(place) as con:
+        rows: pl.DataFrame = con.sql(sql, params=parameters).pl()
+        return rows
 
 
 def status(home: HomeOption = None, form: Format = "table") -> None:
@@ -205,17 +192,20 @@ def query(
     sql: Annotated[str, typer.Argument(metavar="SQL", help="A question in SQL.")],
     home: HomeOption = None,
     form: Format = "table",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds until it is stopped.")
+    ] = 60.0,
 ) -> None:
     """Ask the published database; nothing can be written, and no file be read."""
-    import duckdb
+    from dante.store.ask import Limits, ask
 
-    try:
-        frame = _ask(home, sql)
-    except duckdb.Error as error:
-        raise UsageError(f"the query was refused: {' '.join(str(error).split())[:300]}") from None
-    except AttributeError:
-        raise UsageError("the query gives no rows; ask with SELECT") from None
-    emit(frame, form, empty="no rows")
+    emit(ask(published_home(home), sql, Limits(timeout), _give_up), form, empty="no rows")
+
+
+def _give_up(sentence: str) -> NoReturn:
+    """End the process from a thread beside the database, which does not come back."""
+    say(f"dante: {sentence}")
+    os._exit(UsageError.exit_code)
 
 
 def report(

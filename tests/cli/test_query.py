@@ -125,3 +125,50 @@ def test_questions_while_work_is_done(dante, own_home):
     with home.lock("pipeline"), open_state(home):
         for words in (["tracks"], ["threats"], ["lineage", "1"], ["query", "FROM daily"]):
             assert dante(*words, "--home", own_home).code == 0
+
+
+_ENDLESS = [
+    "SELECT count(*) FROM range(10000000000000)",
+    "WITH RECURSIVE t(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM t) SELECT max(a) FROM t",
+    "SELECT count(*) FROM memberships a, memberships b, memberships c, memberships d "
+    "WHERE a.src || b.src || c.src > d.src",
+    "SELECT max(now() - '1 s'::INTERVAL * range) FROM range(10000000000000)",
+]
+
+
+@pytest.mark.parametrize("sql", _ENDLESS)
+def test_endless(dante, home, sql):
+    """A query without end is stopped in time, and it is said how to give it more."""
+    assert "--timeout" in dante("query", sql, "--home", home, "--timeout", "0.5").fault(2)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT list(a.range) FROM range(100000) a, range(100000) b",
+        "SELECT string_agg(repeat('x', 1000), '') FROM range(100000000)",
+        "SELECT repeat('x', 8000000000)",
+        "FROM range(100000000000)",
+        "SELECT repeat('x', 100000) FROM range(50000)",
+        "SELECT '1 s'::INTERVAL FROM range(100000000000)",
+    ],
+)
+def test_too_much(dante, home, sql):
+    """A query that would fill the memory, or whose answer would, is refused in a sentence."""
+    sentence = dante("query", sql, "--home", home).fault(2)
+    assert "emory" in sentence or "LIMIT" in sentence or "maximum" in sentence
+
+
+def test_a_query_that_does_not_listen(shell, home):
+    """Where the database itself cannot be interrupted, the process ends in time all the same."""
+    sql = "SELECT len(list_transform(range(3000000000), lambda x: x + 1))"
+    answer = shell("query", sql, "--home", home, "--timeout", 1)
+    assert "was stopped" in answer.fault(2)
+
+
+def test_the_largest_answers(dante, home):
+    """An answer of many rows that fits is given whole."""
+    sql = "SELECT range AS i FROM range(200000)"
+    lines = dante("query", sql, "--home", home, "--format", "csv").out.splitlines()
+    assert len(lines) == 200_001
+    assert lines[-1] == "199999"
