@@ -15,33 +15,37 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.fixture(scope="module")
-def columns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The columns of every published view, by view."""
+def columns(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """The columns of every published view and their types, by view."""
     home = Home(tmp_path_factory.mktemp("home"))
     publish(home)
+    found: dict[str, dict[str, str]] = {}
     with read_lineage(home) as con:
-        rows = con.execute(
-            "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
-        ).fetchall()
-    found: dict[str, list[str]] = {}
-    for table, column in rows:
-        found.setdefault(table, []).append(column)
+        tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()
+        for (table,) in tables:
+            rows = con.execute(f"DESCRIBE {table}").fetchall()
+            found[table] = {name: kind for name, kind, *_ in rows}
     return found
 
 
 def test_the_published_database_holds_the_views_and_nothing_else(
-    columns: dict[str, list[str]],
+    columns: dict[str, dict[str, str]],
 ) -> None:
-    """People find the ten views in it, and none of the pipeline's own tables."""
+    """People find the views in it, and none of the pipeline's own tables."""
     assert sorted(PUBLISHED) == sorted(columns)
 
 
 @pytest.mark.parametrize("view", PUBLISHED)
-def test_every_column_is_documented(columns: dict[str, list[str]], view: str) -> None:
-    """Each column of a view is named in the view's section of docs/lineage.md."""
+def test_every_column_is_documented(columns: dict[str, dict[str, str]], view: str) -> None:
+    """docs/lineage.md has each view's columns, all of them and no other, with their types."""
     text = (ROOT / "docs" / "lineage.md").read_text(encoding="utf-8")
     section = text.split(f"## `{view}`", 1)[1].split("\n## ", 1)[0]
-    assert [column for column in columns[view] if f"`{column}`" not in section] == []
+    told: dict[str, str] = {}
+    for names, kinds in re.findall(r"^\| (`[^|]+`) \| ([A-Z, ]+) \|", section, re.MULTILINE):
+        found = re.findall(r"`([^`]+)`", names)
+        types = kinds.split(", ")
+        told |= dict(zip(found, types * len(found) if len(types) == 1 else types, strict=False))
+    assert told == columns[view]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
