@@ -1,14 +1,19 @@
 """A day's sequences as a Parquet file: what its clustering, and any later model, needs."""
 
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from dante.errors import DanteError
+from dante.labels.tools import RULES_VERSION
 from dante.sequences.sentences import DaySequences, typed
 from dante.store.home import write_whole
 
-__all__ = ["read_sequences", "write_sequences"]
+__all__ = ["PROFILES_VERSION", "read_sequences", "write_sequences"]
+
+PROFILES_VERSION: Final = f"2.{RULES_VERSION}"
+"""Other than it was when the same packets make other profiles."""
 
 
 def write_sequences(sequences: DaySequences, path: Path, *, inputs: str) -> None:

@@ -53,7 +53,9 @@ def day_sequences(packets: pl.LazyFrame, *, sentence_words: int) -> DaySequences
         sentence_words: longest sentence kept.
     """
     narrow = (
-        packets.select("src", "ts", "proto", *TRAIT_INPUTS, word_id(), backscatter(), packet_count())
+        packets.select(
+            "src", "ts", "proto", *TRAIT_INPUTS, word_id(), backscatter(), packet_count()
+        )
         .collect(engine="in-memory")
         .sort("src", "ts", maintain_order=True)
     )

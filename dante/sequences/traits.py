@@ -96,7 +96,7 @@ def day_traits(packets: pl.DataFrame) -> pl.DataFrame:
         .alias("one_sport"),
         "hours",
         _one("dst", None).alias("target"),
-    ).cast({name: dtype for name, dtype in TRAITS.items()})  # type: ignore[arg-type]
+    ).with_columns(pl.col(name).cast(kind) for name, kind in TRAITS.items())
 
 
 def _one(name: str, otherwise: pl.Expr | None) -> pl.Expr:

@@ -20,6 +20,7 @@ PUBLISHED = (
     "memberships",
     "tracks",
     "lineage",
+    "decisions",
     "track_days",
     "threats",
     "daily",

@@ -25,6 +25,7 @@ DAY_TABLES: Final = (
     "pipeline.track_states",
     "memberships",
     "lineage",
+    "decisions",
     "track_days",
     "threats",
     "daily",
