@@ -55,6 +55,7 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
         settings: what makes a cluster.
     """
     least = settings.min_senders
+    senders = senders.sort("src")
     astray = pl.col("src").is_in(misconfigured(senders, least).implode())
     marked = senders.select("src", pl.col("packets").cast(pl.Int64), astray=astray)
     chosen = senders.filter(~astray)

@@ -68,7 +68,7 @@ class Evidence:
 
     @cached_property
     def _breadth(self) -> NDArray[np.float64]:
-        return np.maximum(np.diff(self.uses.indptr), 1).astype(np.float64)
+        return np.asarray(np.maximum(np.diff(self.uses.indptr), 1), dtype=np.float64)
 
     @cached_property
     def word_shares(self) -> NDArray[np.float64]:

@@ -39,6 +39,9 @@ _HELD: Final = 0.05  # so is one in its reach, if two senders use it
 # Tools and systems write these alike: clusters that differ here are not pieces of one.
 _HARD: Final = ("tool", "ttl", "tcp_length")
 _DIFFERS: Final = float(np.log(0.3))
+# Nor are those that have next to nothing to do with each other's ports.
+_SOME_PORTS: Final = 0.02
+_SOME_USERS: Final = 0.05
 _ROUNDS: Final = 4
 
 
@@ -63,6 +66,7 @@ def one_activity(
     headers = bool(len(evidence.traits))
     odds = log_odds(likeness, _WITH_HEADERS if headers else _PORTS_ONLY)
     apart = np.minimum.reduce([likeness[name] for name in _HARD]) < _DIFFERS
+    apart |= (likeness["ports"] < _SOME_PORTS) & (likeness["used_high"] < _SOME_USERS)
     return np.where(apart, 0.0, 1 / (1 + np.exp(-np.clip(odds, -30, 30))))
 
 

@@ -109,7 +109,10 @@ def _words(evidence: Evidence, groups: Sequence[Histogram]) -> NDArray[np.float6
     for row, group in enumerate(groups):
         once = group.users[group.users <= 1 + _LEAST].sum()
         new = min((once + 0.5) / (group.users.sum() + 1), _MOST_NEW)
-        odds[row] = (1 - new) * odds[row] / group.senders + new / _WORDS
+        # What a sweep tries beyond the words that are kept may be any word.
+        beyond = max(0.0, 1 - group.words.weights.sum() / group.senders)
+        other = new + (1 - new) * beyond
+        odds[row] = (1 - new) * odds[row] / group.senders + other / _WORDS
     chance = (1 - _POPULAR) / _WORDS + _POPULAR * evidence.word_shares
     return np.ascontiguousarray(np.log(np.vstack([odds, chance])).T)
 

@@ -20,7 +20,8 @@ _ROUNDS: Final = 3
 def groups_of(evidence: Evidence, labels: NDArray[np.int64]) -> list[Histogram]:
     """The histogram of each label from 0 on; labels must be 0 to some number, or -1."""
     return [
-        histogram(evidence, np.flatnonzero(labels == label)) for label in range(labels.max() + 1)
+        histogram(evidence, np.flatnonzero(labels == label))
+        for label in range(int(labels.max(initial=-1)) + 1)
     ]
 
 

@@ -38,6 +38,8 @@ _PORTS_ONLY: Final = {
 _SOME_PORTS: Final = 0.02
 _NEVER: Final = -9.0
 _LONG_AWAY: Final = 2  # days
+_MOVED: Final = 0.5
+_SURE: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def probabilities(
     day: date,
     *,
     everyday_share: float,
+    min_senders: int,
 ) -> tuple[NDArray[np.float64], Likeness]:
     """The probability that each cluster is each track, (clusters, tracks), and the numbers behind.
 
@@ -150,6 +153,7 @@ def probabilities(
         evidence: the day's.
         day: the day.
         everyday_share: as in `compare`.
+        min_senders: fewer senders in common than this prove nothing by themselves.
     """
     theirs = [track.shown for track in tracks]
     numbers = compare(groups, theirs, model, evidence, everyday_share=everyday_share)
@@ -167,8 +171,12 @@ def probabilities(
     headers = bool(len(evidence.traits))
     odds = log_odds(numbers, _WITH_HEADERS if headers else _PORTS_ONLY)
     gone = np.array([track.state == "ended" for track in tracks])
-    odds = np.where((numbers["ports"] < _SOME_PORTS) | gone[None, :], _NEVER, odds)
-    return 1 / (1 + np.exp(-np.clip(odds, -30, 30))), numbers
+    odds = np.where(numbers["ports"] < _SOME_PORTS, _NEVER, odds)
+    probability = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    # Who keeps its addresses may change its ports.
+    moved = (overlap.mutual >= _MOVED) & (overlap.shared >= min_senders)
+    probability = np.where(moved, np.maximum(probability, _SURE * overlap.mutual), probability)
+    return np.where(gone[None, :], 1 / (1 + np.exp(-_NEVER)), probability), numbers
 
 
 def match_clusters(

@@ -265,7 +265,14 @@ def _match(
     sizes = np.bincount(labels[labels >= 0]).astype(np.int64)
     overlap = sender_overlap(clustered, sizes, memory.tracks, memory.members)
     probability, numbers = probabilities(
-        groups, memory.tracks, overlap, model, evidence, day, everyday_share=everyday_share
+        groups,
+        memory.tracks,
+        overlap,
+        model,
+        evidence,
+        day,
+        everyday_share=everyday_share,
+        min_senders=settings.cluster.min_senders,
     )
     same_day = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
     return match_clusters(probability, numbers, same_day, settings.track)
