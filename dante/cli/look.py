@@ -209,12 +209,12 @@ def _give_up(sentence: str) -> NoReturn:
 
 
 def report(
-    out: Annotated[Path, typer.Argument(metavar="OUT.html", help="The file to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.html|OUT.md", help="The file to write.")],
     home: HomeOption = None,
     last: Annotated[str | None, typer.Option("--last", help="The newest day to show.")] = None,
     days: Annotated[int | None, typer.Option("--days", min=1, help="How many days.")] = None,
 ) -> None:
-    """Write one self-contained page: threats, timeline, the day's activities, data quality."""
+    """Write one page, HTML or Markdown: threats, timeline, the day's activities, data quality."""
     from dante.report import write_report
 
     with understood(published_home(home)):

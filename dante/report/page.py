@@ -1,9 +1,12 @@
-"""The page: what is asked of the published database, put into words and drawings, as HTML."""
+"""The page: what is asked of the published database, put into words and drawings.
+
+As HTML, or as Markdown where a mail, a ticket or a wiki wants text.
+"""
 
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import duckdb
 import polars as pl
@@ -12,13 +15,18 @@ from dante import __version__
 from dante.errors import DanteError, NotEnoughDataError, UsageError
 from dante.report import queries, words
 from dante.report.charts import HEIGHT, WIDE, Chart, Series, chart
+from dante.report.markdown import markdown, strip
 from dante.report.queries import Span
 from dante.report.timeline import LANE, RECENT, choose, timeline
 from dante.store.home import Home, write_whole
 from dante.store.publish import read_lineage
 
+if TYPE_CHECKING:
+    import jinja2
+
 __all__ = ["render", "write_report"]
 
+_MARKDOWN: Final = (".md", ".markdown")
 _LANES: Final = 60
 _THREATS_OPEN: Final = 20
 _THREATS: Final = 200
@@ -43,13 +51,14 @@ _HAPPENED: Final = (
 def write_report(
     home: Home, out: Path, *, last: date | None = None, days: int | None = None
 ) -> None:
-    """Write the report of a home's published days as one HTML file, whole or not at all.
+    """Write the report of a home's published days as one file, whole or not at all.
 
-    The page needs no network and runs no script. The same database gives the same bytes.
+    An HTML page needs no network and runs no script. The same database gives the same bytes.
 
     Args:
         home: whose published database is read; the state is not touched.
-        out: the file, replaced if it is there.
+        out: the file, replaced if it is there; Markdown if it ends in `.md` or `.markdown`,
+            HTML otherwise.
         last: leave later days out; the report ends with the newest committed day by then.
         days: calendar days to look back over; None for all there are.
 
@@ -59,13 +68,14 @@ def write_report(
         DanteError: the published database cannot be opened, or the file not written.
     """
     if out.is_dir():
-        raise UsageError(f"{out} is a folder; name the HTML file to write")
+        raise UsageError(f"{out} is a folder; name the HTML or Markdown file to write")
     if not home.lineage.is_file():
         raise NotEnoughDataError(
             f"nothing is published in {home.root} yet; ingest packets and run `dante backfill`"
         )
     with closing(read_lineage(home)) as con:
-        page = render(con, last=last, days=days)
+        form: Literal["html", "md"] = "md" if out.suffix.lower() in _MARKDOWN else "html"
+        page = render(con, last=last, days=days, form=form)
     try:
         with write_whole(out) as path:
             path.write_text(page, encoding="utf-8", newline="\n")
@@ -76,28 +86,37 @@ def write_report(
 
 
 def render(
-    con: duckdb.DuckDBPyConnection, *, last: date | None = None, days: int | None = None
+    con: duckdb.DuckDBPyConnection,
+    *,
+    last: date | None = None,
+    days: int | None = None,
+    form: Literal["html", "md"] = "html",
 ) -> str:
-    """The report as HTML text; arguments and errors as in `write_report`."""
+    """The report as text of HTML or Markdown; arguments and errors as in `write_report`."""
+    span = queries.find_span(con, last=last, days=days)
+    context = _headline(con, span) | _activity(con, span) | _quality(con, span)
+    return _environment(form).get_template(f"report.{form}").render(context)
+
+
+def _environment(form: Literal["html", "md"]) -> "jinja2.Environment":
     import jinja2
 
-    span = queries.find_span(con, last=last, days=days)
+    escaped = words.clean if form == "html" else markdown
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("dante.report"),
-        autoescape=True,
+        autoescape=form == "html",  # noqa: S701 (Markdown has an escape of its own, below)
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         # Names, sources and reasons may come from whoever sent packets or files.
-        finalize=lambda value: words.clean(value) if type(value) is str else value,
+        finalize=lambda value: escaped(value) if type(value) is str else value,
     )
     environment.filters.update(
         n=words.thousands, day=words.day_text, counted=words.counted, ports=words.read_ports
     )
     environment.globals.update(LANE=LANE, HEIGHT=HEIGHT, WIDE=WIDE, version=__version__)
-    context = _headline(con, span) | _activity(con, span) | _quality(con, span)
-    return environment.get_template("report.html").render(context)
+    return environment
 
 
 def _headline(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
@@ -163,6 +182,10 @@ def _activity(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
         "timeline": timeline(
             chosen, days, events, threats, (span.first, span.last), of=tracks.height
         ),
+        "strips": {
+            key[0]: strip(part, span.first, span.last)
+            for key, part in days.partition_by("track_id", as_dict=True).items()
+        },
         "activities": today.head(_ACTIVITIES).to_dicts(),
         "activities_left_out": max(0, today.height - _ACTIVITIES),
         "happened": [

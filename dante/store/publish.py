@@ -20,7 +20,6 @@ PUBLISHED = (
     "memberships",
     "tracks",
     "lineage",
-    "decisions",
     "track_days",
     "threats",
     "daily",
@@ -73,8 +72,7 @@ _HISTOGRAMS = f"""
     parts AS (
         SELECT track_id, unnest(words) AS word, unnest(weights) AS weight FROM newest)
     SELECT track_id, (word % 65536) || '/' || CASE word // 65536 {_PROTOCOLS}
-           ELSE 'ip' || (word // 65536) END AS port,
-           weight / sum(weight) OVER (PARTITION BY track_id) AS weight
+           ELSE 'ip' || (word // 65536) END AS port, weight
     FROM parts ORDER BY track_id, weight DESC, word
 """
 

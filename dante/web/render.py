@@ -33,7 +33,7 @@ class Renderer:
     """The templates, compiled once; everything put into them is escaped."""
 
     def __init__(self) -> None:
-        """Load the templates' environment and the static files."""
+        """Load the static files and compile the templates: no visitor is to wait for that."""
         folder = files("dante.web") / "static"
         self.static = {name: ((folder / name).read_bytes(), kind) for name, kind in _TYPES.items()}
         self._version = hashlib.sha256(
@@ -63,6 +63,8 @@ class Renderer:
             LANE=LANE, HEIGHT=HEIGHT, WIDE=WIDE, version=__version__, static=self._version,
             SPARK_WIDE=SPARK_WIDE, SPARK_HIGH=SPARK_HIGH,
         )  # fmt: skip
+        for name in self._environment.list_templates(extensions=["html"]):
+            self._environment.get_template(name)
 
     def page(
         self, template: str, request: Request, reader: Reader | None, **context: Any

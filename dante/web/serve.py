@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from dante.errors import DanteError, UsageError
@@ -77,5 +78,6 @@ def serve(
         timeout_keep_alive=10,
         ws="none",
     )
-    with listening:
+    # Ctrl-C is how it is meant to end.
+    with listening, suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listening])

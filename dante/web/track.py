@@ -38,6 +38,8 @@ _PORTS: Final = 256
 _NETWORKS: Final = 12
 _SIGHTINGS: Final = 100
 _CHUNK: Final = 20_000
+_PAGED: Final = 1000
+"""Senders that can be paged through: each page further is a longer list to sort."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Senders:
-    """A page of a track's senders; `of` fit what was asked for."""
+    """A page of a track's senders; `of` fit what was asked for, not all of which have pages."""
 
     track_id: int
     of: int
@@ -355,7 +357,10 @@ def senders(
     page: int = 1,
     size: int = 50,
 ) -> Senders:
-    """A page of the senders of a track, or of those in a range of addresses."""
+    """A page of the senders of a track, or of those in a range of addresses.
+
+    There are pages for the first 1,000; a download has all.
+    """
     low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
     of = reader.one(
         "SELECT count(*) FROM track_senders WHERE track_id = ? "
@@ -364,7 +369,7 @@ def senders(
         low,
         high,
     )
-    pages = max(1, -(-of // size))
+    pages = max(1, -(-min(of, _PAGED) // size))
     page = min(page, pages)
     rows = reader.con.execute(
         "SELECT address, first_day, last_day, days, packets FROM track_senders "

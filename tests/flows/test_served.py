@@ -62,8 +62,7 @@ def _task_runs(client, flow_run):
 def _artifacts(client, key):
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
-    return sorted(found, key=lambda artifact: artifact.created)
+    return client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
 
 
 def _limit(client):
