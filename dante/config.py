@@ -67,24 +67,34 @@ class ClusterSettings(_Section):
 
     min_senders: int = Field(5, ge=2, description="the fewest senders that make a cluster")
     radius: float = Field(
-        0.15, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
+        0.2, gt=0, lt=2, description="profiles this near (unit vectors) are never kept apart"
+    )
+    header_weight: float = Field(
+        0.1, ge=0, lt=1, description="what part of a vector's squared length headers make"
     )
     everyday_share: Share = Field(
         0.01, description="a word this share of senders use counts half in a sender's vector"
+    )
+    join: Share = Field(
+        0.7, description="clusters that are pieces of one activity so probably are joined"
     )
 
 
 class TrackSettings(_Section):
     """When a cluster continues a track."""
 
-    match: Share = Field(0.75, description="behaviour at least this alike may continue a track")
-    fragment: Share = Field(0.8, description="as alike as this, a second cluster joins a track")
-    shared: Share = Field(0.5, description="share of senders in common, of both, that suffices")
-    learn: Share = Field(0.3, description="weight of today's behaviour in a track's memory")
+    match: Share = Field(0.5, description="a cluster that so probably is a track continues it")
+    fragment: Share = Field(0.12, description="one left over joins the track it so probably is of")
+    same_day: Share = Field(
+        0.3, description="and so probably is one activity with what continues that track today"
+    )
+    shared: Share = Field(0.5, description="share of senders that makes a split or merge")
+    keep: Share = Field(0.8, description="what a day leaves of what was remembered before")
+    few: int = Field(3, ge=1, description="senders by which a track awake is still seen")
     window: int = Field(14, ge=1, description="days of senders an awake track is known by")
-    sleep_after: int = Field(7, ge=1, description="days without a cluster until a track sleeps")
+    sleep_after: int = Field(7, ge=1, description="days without senders until a track sleeps")
     end_after: int = Field(
-        365, ge=1, description="days without a cluster until a sleeping track ends"
+        365, ge=1, description="days without senders until a sleeping track ends"
     )
     merge_after: int = Field(3, ge=1, description="days a track's senders work for another")
 

@@ -1,11 +1,21 @@
-"""A day's clusters: which senders are one activity, and what it does."""
+"""A day's clusters: which senders are one activity.
+
+Density of ports and headers finds them, and what else senders show puts right what density cannot
+see: who lies at the edge, which pieces are one, and which one is two.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from dante.clustering.chance import fewest_senders, misconfigured
+from dante.clustering.evidence import evidence_of
+from dante.clustering.fragments import join_fragments
+from dante.clustering.refine import refine
+from dante.clustering.rivals import split_rivals
 from dante.clustering.weighted import weighted_hdbscan
 from dante.config import ClusterSettings
 from dante.embedding.model import PortModel
@@ -17,7 +27,7 @@ CLUSTERED: Final[dict[str, pl.DataType]] = {
     "src": pl.UInt64(),
     "cluster_id": pl.Int32(),
     "packets": pl.Int64(),
-    "strength": pl.Float64(),
+    "astray": pl.Boolean(),
 }
 
 
@@ -27,7 +37,8 @@ class DayClusters:
 
     Attributes:
         members: frame of `CLUSTERED`, every sender of the day, sorted by src; `cluster_id` is
-            null for noise, and counts from 0 in order of falling size.
+            null for noise, and counts from 0 in order of falling size; `astray` are those that
+            call a wrong address and so are of no activity.
         profiles: how many distinct profiles were clustered.
     """
 
@@ -43,22 +54,20 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
         model: the model the day is judged with.
         settings: what makes a cluster.
     """
-    profiles = day_profiles(senders, min_senders=settings.min_senders)
-    if len(profiles.senders):
-        points = embed_profiles(profiles, model, everyday_share=settings.everyday_share)
-    else:
-        points = np.empty((0, model.card.dimensions))
-    labels, strengths = weighted_hdbscan(
-        points, profiles.senders, min_senders=settings.min_senders, radius=settings.radius
-    )
-    found = pl.DataFrame(
-        {
-            "src": profiles.src,
-            "label": labels[profiles.profile],
-            "strength": strengths[profiles.profile],
-        },
-        schema={"src": pl.UInt64, "label": pl.Int64, "strength": pl.Float64},
-    ).filter(pl.col("label") >= 0)
+    least = settings.min_senders
+    senders = senders.sort("src")
+    astray = pl.col("src").is_in(misconfigured(senders, least).implode())
+    marked = senders.select("src", pl.col("packets").cast(pl.Int64), astray=astray)
+    chosen = senders.filter(~astray)
+    labels, profiles = _by_density(chosen, model, settings)
+    if (labels >= 0).any():
+        evidence = evidence_of(chosen)
+        labels = refine(evidence, labels, min_senders=least)
+        labels = join_fragments(
+            evidence, labels, model, everyday_share=settings.everyday_share, surely=settings.join
+        )
+        labels = split_rivals(evidence, labels, min_senders=least)
+    found = pl.DataFrame({"src": chosen["src"], "label": labels}).filter(pl.col("label") >= 0)
     order = (
         found.group_by("label")
         .agg(n=pl.len(), first=pl.col("src").min())
@@ -66,13 +75,29 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
         .with_row_index("cluster_id")
         .select("label", pl.col("cluster_id").cast(pl.Int32))
     )
-    members = (
-        senders.select("src", pl.col("packets").cast(pl.Int64))
-        .join(found.join(order, on="label"), on="src", how="left")
-        .with_columns(pl.col("strength").fill_null(0.0).round(6))
-        .sort("src")
-    )
+    members = marked.join(found.join(order, on="label"), on="src", how="left").sort("src")
     return DayClusters(
-        members.select(pl.col(name).cast(dtype) for name, dtype in CLUSTERED.items()),
-        len(profiles.senders),
+        members.select(pl.col(name).cast(dtype) for name, dtype in CLUSTERED.items()), profiles
     )
+
+
+def _by_density(
+    senders: pl.DataFrame, model: PortModel, settings: ClusterSettings
+) -> tuple[NDArray[np.int64], int]:
+    """A label for each sender, -1 for noise, and the number of distinct profiles."""
+    labels = np.full(senders.height, -1, dtype=np.int64)
+    enough = fewest_senders(senders, settings.min_senders)
+    profiles = day_profiles(senders, min_senders=enough)
+    if not len(profiles.senders):
+        return labels, 0
+    points = embed_profiles(
+        profiles,
+        model,
+        everyday_share=settings.everyday_share,
+        header_weight=settings.header_weight,
+    )
+    found, _ = weighted_hdbscan(
+        points, profiles.senders, min_senders=settings.min_senders, radius=settings.radius
+    )
+    labels[np.searchsorted(senders["src"].to_numpy(), profiles.src)] = found[profiles.profile]
+    return labels, len(profiles.senders)

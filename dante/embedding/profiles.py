@@ -5,10 +5,12 @@ fewer senders use than a cluster needs (they cannot make one). A sender's vector
 its words' vectors (DANTE), each weighted by how seldom it is used (smooth inverse frequency,
 Arora, Liang, Ma: "A simple but tough-to-beat baseline for sentence embeddings", ICLR 2017) and
 by the logarithm of how often this sender used it: 58 senders that try 8000/tcp beside everyday
-1433/tcp lie together, and away from those that try 1433/tcp alone.
+1433/tcp lie together, and away from those that try 1433/tcp alone. Where the source has headers,
+those that come from another tool or system lie apart although their ports are the same.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -17,7 +19,11 @@ from scipy import sparse
 
 from dante.embedding.model import PortModel
 
-__all__ = ["Profiles", "day_profiles", "embed_profiles", "rarity"]
+__all__ = ["HEADER", "Profiles", "day_profiles", "embed_profiles", "rarity"]
+
+HEADER: Final = ("tool", "ttl", "tcp_length")
+"""Traits (`dante.sequences.TRAITS`) by which profiles of the same ports are told apart: those
+that a tool or system always writes alike."""
 
 # Counts are told apart by powers of two, and no word outweighs another by more than this.
 _STEPS = 6
@@ -34,6 +40,8 @@ class Profiles:
     Attributes:
         words: (w,) uint32, sorted: the words that matter.
         use: (p, w) sparse float64: how strongly each profile uses each word, 1 the weakest.
+        header: (p, h) float64: a place for each value of each of `HEADER`, 1/√3 where the profile
+            has it; without columns where the source has no headers.
         senders: (p,) int64: how many senders have the profile.
         src: (s,) uint64: the senders that have one, sorted.
         profile: (s,) int64: the profile of each.
@@ -41,6 +49,7 @@ class Profiles:
 
     words: NDArray[np.uint32]
     use: sparse.csr_array
+    header: NDArray[np.float64]
     senders: NDArray[np.int64]
     src: NDArray[np.uint64]
     profile: NDArray[np.int64]
@@ -71,18 +80,20 @@ def day_profiles(senders: pl.DataFrame, *, min_senders: int) -> Profiles:
         used.sort("src", "words")
         .group_by("src", maintain_order=True)
         .agg("words", pl.col("use").cast(pl.UInt32))
+        .join(senders.select("src", *HEADER), on="src", how="left", maintain_order="left")
     )
     distinct = (
-        kept.group_by("words", "use")
+        kept.group_by("words", "use", *HEADER)
         .agg(n=pl.len(), first=pl.col("src").min())
         .sort("first")
         .with_row_index("profile")
     )
     rows = kept.join(
-        distinct.select("words", "use", "profile"),
-        on=["words", "use"],
+        distinct.select("words", "use", *HEADER, "profile"),
+        on=["words", "use", *HEADER],
         how="left",
         maintain_order="left",
+        nulls_equal=True,
     )
     words = matter.cast(pl.UInt32).to_numpy()
     lengths = distinct["words"].list.len().to_numpy()
@@ -98,10 +109,20 @@ def day_profiles(senders: pl.DataFrame, *, min_senders: int) -> Profiles:
     return Profiles(
         words=words,
         use=use,
+        header=_header(distinct),
         senders=distinct["n"].to_numpy().astype(np.int64),
         src=rows["src"].to_numpy(),
         profile=rows["profile"].to_numpy().astype(np.int64),
     )
+
+
+def _header(distinct: pl.DataFrame) -> NDArray[np.float64]:
+    columns = [
+        (distinct[name] == value).fill_null(False).to_numpy() / np.sqrt(len(HEADER))
+        for name in HEADER
+        for value in distinct[name].drop_nulls().unique().sort().to_list()
+    ]
+    return np.column_stack(columns) if columns else np.empty((distinct.height, 0))
 
 
 def rarity(
@@ -136,9 +157,26 @@ def _by_company(
 
 
 def embed_profiles(
+    profiles: Profiles, model: PortModel, *, everyday_share: float, header_weight: float
+) -> NDArray[np.float64]:
+    """Vectors of profiles, (p, dimensions + h) float64, of length 1 where all headers are known.
+
+    Args:
+        profiles: the day's.
+        model: of its ports.
+        everyday_share: a word this share of senders use counts half.
+        header_weight: what part of the squared length is the header's. Where no profile has any
+            header, vectors are those of the ports alone.
+    """
+    ports = _embed_ports(profiles, model, everyday_share=everyday_share)
+    if not profiles.header.shape[1]:
+        return ports
+    return np.hstack([np.sqrt(1 - header_weight) * ports, np.sqrt(header_weight) * profiles.header])
+
+
+def _embed_ports(
     profiles: Profiles, model: PortModel, *, everyday_share: float
 ) -> NDArray[np.float64]:
-    """Unit vectors of profiles, (p, dimensions) float64."""
     weights = rarity(model, profiles.words, everyday_share=everyday_share)
     directions = _by_company(profiles, model, weights) * weights[:, None]
     vectors = profiles.use @ directions

@@ -29,7 +29,13 @@ from dante.labels.book import open_book
 from dante.labels.tracks import label_tracks
 from dante.pipeline.context import Context
 from dante.pipeline.schedule import Training, model_for, training_days
-from dante.sequences import DaySequences, day_sequences, read_sequences, write_sequences
+from dante.sequences import (
+    PROFILES_VERSION,
+    DaySequences,
+    day_sequences,
+    read_sequences,
+    write_sequences,
+)
 from dante.store.home import write_whole
 from dante.store.lake import scan_day
 from dante.store.manifests import ingests
@@ -127,7 +133,8 @@ def sequences(context: Context, day: date) -> int:
 
 
 def _profile_inputs(context: Context, day: date) -> str:
-    return f"{context.inputs(day)}-{context.settings.model.sentence_words}"
+    settings = context.settings.model
+    return f"{context.inputs(day)}-{settings.sentence_words}-{PROFILES_VERSION}"
 
 
 def _read_profiles(context: Context, day: date) -> DaySequences:
@@ -257,6 +264,7 @@ def _record(
                 "pipeline.track_states": found.states,
                 "memberships": members,
                 "lineage": found.lineage,
+                "decisions": found.decisions,
                 "track_days": found.track_days,
                 "threats": found.threats,
                 "daily": pl.DataFrame([daily], schema_overrides={"day": pl.Date}),

@@ -68,7 +68,38 @@ def _first_tables(con: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-MIGRATIONS: Final[tuple[tuple[str, Migration], ...]] = (("0001_first_tables", _first_tables),)
+def _what_tracks_show(con: duckdb.DuckDBPyConnection) -> None:
+    """Tracks remember headers, hours and networks, and why each match was made is kept.
+
+    What was known of older tracks is too little to go on with: every day is run again.
+    """
+    for name, kind in (
+        ("size", "DOUBLE DEFAULT 0"),
+        ("heard", "DOUBLE DEFAULT 0"),
+        ("users", "DOUBLE[]"),
+        ("traits", "UBIGINT[]"),
+        ("trait_senders", "DOUBLE[]"),
+        ("hours", "DOUBLE[]"),
+        ("networks", "UBIGINT[]"),
+        ("network_senders", "DOUBLE[]"),
+        ("forgotten", "DOUBLE DEFAULT 0"),
+    ):
+        con.execute(f"ALTER TABLE pipeline.track_states ADD COLUMN {name} {kind}")
+    con.execute("ALTER TABLE lineage ADD COLUMN probability DOUBLE")
+    con.execute("""
+        CREATE TABLE decisions (
+            day DATE NOT NULL, cluster_id INTEGER NOT NULL, track_id INTEGER NOT NULL,
+            probability DOUBLE NOT NULL, taken BOOLEAN NOT NULL, ports DOUBLE NOT NULL,
+            rare_ports DOUBLE NOT NULL, headers DOUBLE NOT NULL, hours DOUBLE NOT NULL,
+            networks DOUBLE NOT NULL, senders_shared DOUBLE NOT NULL)
+    """)
+    con.execute("UPDATE pipeline.days SET stale = true")
+
+
+MIGRATIONS: Final[tuple[tuple[str, Migration], ...]] = (
+    ("0001_first_tables", _first_tables),
+    ("0002_what_tracks_show", _what_tracks_show),
+)
 
 
 def pending(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -20,6 +20,7 @@ PUBLISHED = (
     "memberships",
     "tracks",
     "lineage",
+    "decisions",
     "track_days",
     "threats",
     "daily",
@@ -72,7 +73,8 @@ _HISTOGRAMS = f"""
     parts AS (
         SELECT track_id, unnest(words) AS word, unnest(weights) AS weight FROM newest)
     SELECT track_id, (word % 65536) || '/' || CASE word // 65536 {_PROTOCOLS}
-           ELSE 'ip' || (word // 65536) END AS port, weight
+           ELSE 'ip' || (word // 65536) END AS port,
+           weight / sum(weight) OVER (PARTITION BY track_id) AS weight
     FROM parts ORDER BY track_id, weight DESC, word
 """
 

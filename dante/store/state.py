@@ -25,6 +25,7 @@ DAY_TABLES: Final = (
     "pipeline.track_states",
     "memberships",
     "lineage",
+    "decisions",
     "track_days",
     "threats",
     "daily",
@@ -40,7 +41,7 @@ class DayRecord:
     Attributes:
         day: the day.
         fingerprint: of all that the results came from.
-        tables: a frame for each of `DAY_TABLES`, with all its columns, in any order.
+        tables: a frame for each of `DAY_TABLES` that has rows, with its columns in any order.
         models: rows of `models` the day used, replaced by id.
         ingests: the whole of `ingests` as the lake has it now.
     """
@@ -113,7 +114,8 @@ class State:
         with self.transaction():
             for table in DAY_TABLES:
                 self.con.execute(f"DELETE FROM {table} WHERE day = ?", [record.day])
-                self._insert(table, record.tables[table])
+                if table in record.tables:
+                    self._insert(table, record.tables[table])
             self.con.execute("DELETE FROM pipeline.days WHERE day = ?", [record.day])
             self.con.execute(
                 "INSERT INTO pipeline.days VALUES (?, ?, false)", [record.day, record.fingerprint]

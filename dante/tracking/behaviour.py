@@ -4,69 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from dante.embedding.model import PortModel
 from dante.embedding.profiles import rarity
 
-__all__ = ["Behaviour", "cluster_behaviours", "learn", "similarity", "top_word"]
-
-# More words than this say nothing more about a campaign; a full sweep has 65,536.
-LONGEST = 256
-# Histograms are summed as integers, whose sums do not depend on the order.
-_UNIT = 1_000_000_000
+__all__ = ["Behaviour", "similarity", "top_word"]
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """A port histogram: (k,) sorted uint32 words and (k,) float64 weights that sum to 1."""
+    """A port histogram: (k,) sorted uint32 words and (k,) float64 weights, in any measure."""
 
     words: NDArray[np.uint32]
     weights: NDArray[np.float64]
-
-
-def _normalised(words: NDArray[np.uint32], weights: NDArray[np.float64]) -> Behaviour:
-    if len(words) > LONGEST:
-        keep = np.sort(np.lexsort((words, -weights))[:LONGEST])
-        words, weights = words[keep], weights[keep]
-    return Behaviour(words, weights / weights.sum())
-
-
-def cluster_behaviours(senders: pl.DataFrame, members: pl.DataFrame) -> list[Behaviour]:
-    """The behaviour of each cluster, by cluster_id.
-
-    Every sender counts alike; within a sender a word counts by the logarithm of its packets.
-
-    Args:
-        senders: frame of `dante.sequences.SENDERS`.
-        members: frame of `dante.clustering.day.CLUSTERED`.
-    """
-    loud = (pl.col("counts") + 1).log(2)
-    used = (
-        members.filter(pl.col("cluster_id").is_not_null())
-        .select("src", "cluster_id")
-        .join(senders.select("src", "words", "counts"), on="src")
-        .explode("words", "counts", empty_as_null=False)
-        .sort("src", "words")
-        .with_columns(share=(loud / loud.sum().over("src") * _UNIT).round().cast(pl.Int64))
-        .group_by("cluster_id", "words")
-        .agg(pl.col("share").sum())
-        .sort("cluster_id", "words")
-    )
-    return [
-        _normalised(part["words"].to_numpy(), part["share"].to_numpy().astype(np.float64))
-        for part in used.partition_by("cluster_id", maintain_order=True)
-    ]
-
-
-def learn(old: Behaviour, new: Behaviour, share: float) -> Behaviour:
-    """The old behaviour with `share` of the new one mixed in."""
-    words = np.union1d(old.words, new.words)
-    weights = np.zeros(len(words))
-    weights[np.searchsorted(words, old.words)] += (1 - share) * old.weights
-    weights[np.searchsorted(words, new.words)] += share * new.weights
-    return _normalised(words, weights)
 
 
 def similarity(

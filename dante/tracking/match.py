@@ -1,23 +1,45 @@
-"""Which of a day's clusters continue which tracks."""
+"""Which of a day's clusters continue which tracks, and how probably."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dante.clustering.compare import Likeness, compare, log_odds
+from dante.clustering.evidence import Evidence
+from dante.clustering.histogram import Histogram
 from dante.config import TrackSettings
+from dante.embedding import PortModel
 from dante.tracking.sample import scale
 from dante.tracking.track import Track
 
-__all__ = ["Matches", "Overlap", "match_clusters", "sender_overlap"]
+__all__ = ["Matches", "Overlap", "match_clusters", "probabilities", "sender_overlap"]
 
-# Of two equally good tracks the one awake is continued.
-_ASLEEP = 0.95
-# A track that keeps its senders and meets none of them again must be that much more alike, as a
-# share of what is left between the threshold and identity.
-_STRANGER = 0.6
+_WITH_HEADERS: Final = {
+    "1": -4.134, "ports": 3.514, "rare_ports": 3.254, "trade": -1.974, "tool": 0.519, "ttl": 1.382,
+    "tcp_length": 0.859, "window": 0.207, "ip_id": -0.365, "one_sport": 0.306, "hours": 1.024,
+    "networks_of_ours": 0.501, "networks_of_theirs": -0.283, "of_cluster": 1.183,
+    "of_track": -0.791, "mutual": 2.577, "ports_twice": 3.432, "away": 0.202,
+    "networks_apart": 2.182, "few": 2.344, "ports_of_few": 2.419, "strangers": -0.671,
+}  # fmt: skip
+_PORTS_ONLY: Final = {
+    "1": -7.903, "ports": 2.612, "rare_ports": 3.706, "trade": -0.574, "hours": 2.973,
+    "networks_of_ours": 0.856, "networks_of_theirs": -0.247, "of_cluster": 1.236,
+    "of_track": -0.486, "mutual": 4.603, "ports_twice": 1.694, "away": 0.611,
+    "networks_apart": 1.596, "few": 2.048, "ports_of_few": 2.385, "strangers": 1.821,
+}  # fmt: skip
+"""Weights of logistic models, fitted by `benchmarks/calibrate.py`."""
+
+# Groups that have next to no port in common are not one, whatever else speaks for it.
+_SOME_PORTS: Final = 0.02
+_NEVER: Final = -9.0
+_LONG_AWAY: Final = 2  # days
+_MOVED: Final = 0.5
+_SURE: Final = 0.99
 
 
 @dataclass(frozen=True)
@@ -46,11 +68,13 @@ class Matches:
 
     Attributes:
         track: (clusters,) int64: position of the track each cluster continues, -1 for none.
-        score: (clusters, tracks) float64: how well each pair fits.
+        probability: (clusters, tracks) float64 that a cluster is the track.
+        likeness: the numbers behind it, each (clusters, tracks).
     """
 
     track: NDArray[np.int64]
-    score: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    likeness: Likeness
 
 
 def sender_overlap(
@@ -105,49 +129,89 @@ def sender_overlap(
     )
 
 
-def match_clusters(
-    alike: NDArray[np.float64],
-    overlap: Overlap,
+def probabilities(
+    groups: Sequence[Histogram],
     tracks: Sequence[Track],
-    settings: TrackSettings,
+    overlap: Overlap,
+    model: PortModel,
+    evidence: Evidence,
+    day: date,
     *,
+    everyday_share: float,
     min_senders: int,
+) -> tuple[NDArray[np.float64], Likeness]:
+    """The probability that each cluster is each track, (clusters, tracks), and the numbers behind.
+
+    Calibrated: of the pairs it gives 0.8, eight in ten are one activity, on simulated telescopes.
+    Tracks that ended are never met again.
+
+    Args:
+        groups: the day's clusters, at least one.
+        tracks: all tracks, at least one.
+        overlap: senders in common.
+        model: the day's.
+        evidence: the day's.
+        day: the day.
+        everyday_share: as in `compare`.
+        min_senders: fewer senders in common than this prove nothing by themselves.
+    """
+    theirs = [track.shown for track in tracks]
+    numbers = compare(groups, theirs, model, evidence, everyday_share=everyday_share)
+    away = np.array([(day - track.last_day).days > _LONG_AWAY for track in tracks], dtype=float)
+    few = 1 / np.sqrt([group.senders for group in groups])
+    numbers |= {
+        "of_cluster": overlap.of_cluster,
+        "of_track": overlap.of_track,
+        "mutual": overlap.mutual,
+        "away": np.repeat(away[None, :], len(groups), axis=0),
+        "few": np.repeat(few[:, None], len(tracks), axis=1),
+        "ports_of_few": numbers["ports"] * few[:, None],
+        "strangers": (overlap.mutual == 0) * (1 - away)[None, :],
+    }
+    headers = bool(len(evidence.traits))
+    odds = log_odds(numbers, _WITH_HEADERS if headers else _PORTS_ONLY)
+    gone = np.array([track.state == "ended" for track in tracks])
+    odds = np.where(numbers["ports"] < _SOME_PORTS, _NEVER, odds)
+    probability = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
+    # Who keeps its addresses may change its ports.
+    moved = (overlap.mutual >= _MOVED) & (overlap.shared >= min_senders)
+    probability = np.where(moved, np.maximum(probability, _SURE * overlap.mutual), probability)
+    return np.where(gone[None, :], 1 / (1 + np.exp(-_NEVER)), probability), numbers
+
+
+def match_clusters(
+    probability: NDArray[np.float64],
+    likeness: Likeness,
+    same_day: NDArray[np.float64],
+    settings: TrackSettings,
 ) -> Matches:
     """Choose the track each cluster continues.
 
-    A pair may match by behaviour alone or by senders alone, for campaigns return on new
-    addresses and keep addresses while changing ports. But a track awake that is known to keep
-    its senders does not change all of them and its ports in one day. First every track gets at
-    most one cluster so that the sum of scores is largest; then clusters left over join a track
-    they can hardly be told from.
+    First every track gets at most one cluster so that the sum of log odds is largest; then clusters
+    left over join the track they likeliest are of, unless they are plainly another activity than
+    what continues that track today.
 
     Args:
-        alike: (clusters, tracks) similarity of behaviour.
-        overlap: senders in common.
-        tracks: the tracks, ended ones included (they never match).
+        probability: (clusters, tracks), from `probabilities`.
+        likeness: the numbers behind it.
+        same_day: (clusters, clusters) that two of the day's clusters are one activity.
         settings: thresholds.
-        min_senders: fewer shared senders than this say nothing.
     """
     from scipy.optimize import linear_sum_assignment
 
-    moved = (overlap.mutual >= settings.shared) & (overlap.shared >= min_senders)
-    wakeful = np.array(
-        [{"active": 1.0, "asleep": _ASLEEP, "ended": 0.0}[track.state] for track in tracks]
-    )
-    score = (1 - (1 - alike) * (1 - overlap.mutual)) * wakeful[None, :]
-    steady = np.array([t.stability if t.state == "active" else 0.0 for t in tracks])
-    lost = np.maximum(steady[None, :] - overlap.of_track, 0)
-    needed = settings.match + (1 - settings.match) * _STRANGER * lost
-    allowed = ((alike >= needed) | moved) & (wakeful > 0)[None, :]
-    track = np.full(len(alike), -1, dtype=np.int64)
-    if allowed.any():
-        rows, columns = linear_sum_assignment(np.where(allowed, score, 0), maximize=True)
-        good = allowed[rows, columns]
-        track[rows[good]] = columns[good]
-        taken = np.zeros(len(tracks), dtype=bool)
-        taken[columns[good]] = True
-        for row in np.flatnonzero(track < 0):
-            near = np.where(allowed[row] & taken & (alike[row] >= settings.fragment), score[row], 0)
-            if near.any():
-                track[row] = int(near.argmax())
-    return Matches(track, score)
+    track = np.full(len(probability), -1, dtype=np.int64)
+    if not probability.size:
+        return Matches(track, probability, likeness)
+    odds = np.log(probability) - np.log1p(-probability)
+    surplus = np.maximum(odds - np.log(settings.match / (1 - settings.match + 1e-9)), 0)
+    rows, columns = linear_sum_assignment(surplus, maximize=True)
+    good = surplus[rows, columns] > 0
+    track[rows[good]] = columns[good]
+    main = dict(zip(columns[good].tolist(), rows[good].tolist(), strict=True))
+    for row in np.flatnonzero(track < 0).tolist():
+        likeliest = int(probability[row].argmax())
+        if probability[row, likeliest] < settings.fragment:
+            continue
+        if likeliest not in main or same_day[row, main[likeliest]] > settings.same_day:
+            track[row] = likeliest
+    return Matches(track, probability, likeness)

@@ -3,16 +3,31 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from dante.clustering.histogram import Counts, Histogram
+
 __all__ = ["MEMBERS", "TRACK_STATES", "Event", "Memory", "Track", "TrackState"]
 
 TrackState = Literal["active", "asleep", "ended"]
 Event = Literal["birth", "continue", "split", "merge", "sleep", "recur", "end"]
+
+_HISTOGRAM: Final[dict[str, pl.DataType]] = {
+    "heard": pl.Float64(),
+    "words": pl.List(pl.UInt32()),
+    "weights": pl.List(pl.Float64()),
+    "users": pl.List(pl.Float64()),
+    "traits": pl.List(pl.UInt64()),
+    "trait_senders": pl.List(pl.Float64()),
+    "hours": pl.List(pl.Float64()),
+    "networks": pl.List(pl.UInt64()),
+    "network_senders": pl.List(pl.Float64()),
+    "forgotten": pl.Float64(),
+}
 
 TRACK_STATES: Final[dict[str, pl.DataType]] = {
     "track_id": pl.Int32(),
@@ -24,8 +39,8 @@ TRACK_STATES: Final[dict[str, pl.DataType]] = {
     "days_active": pl.Int32(),
     "packets": pl.Int64(),
     "peak_senders": pl.Int64(),
-    "words": pl.List(pl.UInt32()),
-    "weights": pl.List(pl.Float64()),
+    "size": pl.Float64(),
+    **_HISTOGRAM,
     "senders": pl.List(pl.UInt64()),
     "news_day": pl.Date(),
     "news_away": pl.Int32(),
@@ -48,13 +63,12 @@ class Track:
         track_id: counts from 1 in order of birth.
         name: what people call it, for life.
         state: `active` (awake), `asleep` or `ended`.
-        first_day, last_day: first and newest day with a cluster.
-        days_active: days with a cluster.
+        first_day, last_day: first and newest day with senders.
+        days_active: days with senders.
         packets: of all its days.
         peak_senders: most senders on one day.
-        words: (k,) uint32, sorted: the ports it is known by.
-        weights: (k,) float64, sums to 1: its port histogram, senders counting alike, newer days
-            counting more. Because it is in words, it can be embedded in any later model.
+        size: senders a day, newer days counting more.
+        shown: all its senders have shown, older days counting less.
         senders: (s,) uint64: a sample of its last senders, kept while it sleeps.
         news_day: day of its birth or newest return.
         news_away: days it was away before that return; None for a birth.
@@ -71,43 +85,66 @@ class Track:
     days_active: int
     packets: int
     peak_senders: int
-    words: NDArray[np.uint32]
-    weights: NDArray[np.float64]
+    size: float
+    shown: Histogram
     senders: NDArray[np.uint64]
     news_day: date
     news_away: int | None
     raised: int
     stability: float
 
+    @property
+    def words(self) -> NDArray[np.uint32]:
+        """(k,) uint32, sorted: the ports it is known by."""
+        return self.shown.words.keys.astype(np.uint32)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """(k,) float64: how much of what its senders do is each of these."""
+        return self.shown.words.weights
+
     def row(self, day: date) -> dict[str, object]:
         """The track as a row of `pipeline.track_states`."""
-        return {
-            "track_id": self.track_id,
+        shown = self.shown
+        values: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in TRACK_STATES
+            if name not in _HISTOGRAM and name != "day"
+        }
+        return values | {
             "day": day,
-            "name": self.name,
-            "state": self.state,
-            "first_day": self.first_day,
-            "last_day": self.last_day,
-            "days_active": self.days_active,
-            "packets": self.packets,
-            "peak_senders": self.peak_senders,
-            "words": self.words.tolist(),
-            "weights": self.weights.tolist(),
             "senders": self.senders.tolist(),
-            "news_day": self.news_day,
-            "news_away": self.news_away,
-            "raised": self.raised,
-            "stability": self.stability,
+            "heard": shown.senders,
+            "words": shown.words.keys.tolist(),
+            "weights": shown.words.weights.tolist(),
+            "users": shown.users.tolist(),
+            "traits": shown.traits.keys.tolist(),
+            "trait_senders": shown.traits.weights.tolist(),
+            "hours": shown.hours.tolist(),
+            "networks": shown.networks.keys.tolist(),
+            "network_senders": shown.networks.weights.tolist(),
+            "forgotten": shown.forgotten,
         }
 
     @classmethod
-    def from_row(cls, row: Mapping[str, object]) -> "Track":
+    def from_row(cls, row: Mapping[str, Any]) -> "Track":
         """The track a row of `pipeline.track_states` describes."""
-        values = {key: value for key, value in row.items() if key != "day"}
-        values["words"] = np.asarray(values["words"], dtype=np.uint32)
-        values["weights"] = np.asarray(values["weights"], dtype=np.float64)
-        values["senders"] = np.asarray(values["senders"], dtype=np.uint64)
-        return cls(**values)  # type: ignore[arg-type]
+        own = {name: row[name] for name in TRACK_STATES if name not in _HISTOGRAM and name != "day"}
+        shown = Histogram(
+            senders=row["heard"],
+            words=_counts(row["words"], row["weights"]),
+            users=np.asarray(row["users"], dtype=np.float64),
+            traits=_counts(row["traits"], row["trait_senders"]),
+            hours=np.asarray(row["hours"], dtype=np.float64),
+            networks=_counts(row["networks"], row["network_senders"]),
+            forgotten=row["forgotten"],
+        )
+        own["senders"] = np.asarray(row["senders"], dtype=np.uint64)
+        return cls(shown=shown, **own)
+
+
+def _counts(keys: object, weights: object) -> Counts:
+    return Counts(np.asarray(keys, dtype=np.uint64), np.asarray(weights, dtype=np.float64))
 
 
 @dataclass(frozen=True)

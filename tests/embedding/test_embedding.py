@@ -390,7 +390,7 @@ def test_vectors_of_profiles_do_not_depend_on_the_order_of_senders(model: PortMo
         ("shuffled", crowd.sample(fraction=1, shuffle=True, seed=3)),
     ):
         made = day_profiles(senders, min_senders=3)
-        points = embed_profiles(made, model, everyday_share=0.01)
+        points = embed_profiles(made, model, everyday_share=0.01, header_weight=0.1)
         assert np.allclose(np.linalg.norm(points, axis=1), 1)
         vectors[name] = points[made.profile]
     assert np.array_equal(vectors["in order"], vectors["shuffled"])
@@ -400,7 +400,9 @@ def test_senders_of_the_only_two_ports_have_a_vector() -> None:
     """On a telescope that sees two ports only, senders of both are embedded like others."""
     senders = _senders([[22, 23]] * 20)
     made = day_profiles(senders, min_senders=5)
-    assert np.isfinite(embed_profiles(made, _train(senders), everyday_share=0.01)).all()
+    assert np.isfinite(
+        embed_profiles(made, _train(senders), everyday_share=0.01, header_weight=0.1)
+    ).all()
 
 
 def test_a_model_is_frozen(model: PortModel) -> None:

@@ -53,7 +53,9 @@ def _rows(day: date) -> dict[str, list[dict[str, Any]]]:
         if day not in days:
             continue
         numbers = _numbers(senders)
-        state: dict[str, Any] = dict.fromkeys(TRACK_STATES, 0) | {
+        state: dict[str, Any] = {
+            name: [] if isinstance(kind, pl.List) else 0 for name, kind in TRACK_STATES.items()
+        } | {
             "track_id": track_id, "name": name, "state": "active", "first_day": days[0],
             "last_day": day, "days_active": days.index(day) + 1, "packets": 70,
             "peak_senders": len(senders), "words": words, "weights": [1.0] * len(words),

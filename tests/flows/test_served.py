@@ -62,7 +62,8 @@ def _task_runs(client, flow_run):
 def _artifacts(client, key):
     from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-    return client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    found = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key])))
+    return sorted(found, key=lambda artifact: artifact.created)
 
 
 def _limit(client):

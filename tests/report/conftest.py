@@ -84,7 +84,10 @@ class Story:
             "peak_senders": senders, "words": [1], "weights": [1.0], "senders": [2],
             "news_day": worked[0], "news_away": None,
         }  # fmt: skip
-        row = tuple(known.get(column, 0) for column in TRACK_STATES)
+        row = tuple(
+            known.get(column, [] if isinstance(kind, pl.List) else 0)
+            for column, kind in TRACK_STATES.items()
+        )
         self.add("pipeline.track_states", row)
 
     def frame(self, table: str, *, backwards: bool = False) -> pl.DataFrame:

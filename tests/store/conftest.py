@@ -39,8 +39,17 @@ def record(day: dt.date, src: str = "192.0.2.1", model_id: str = "m1") -> DayRec
                 "days_active": 1,
                 "packets": 5,
                 "peak_senders": 1,
+                "size": 1.0,
+                "heard": 1.0,
                 "words": [393239],
                 "weights": [1.0],
+                "users": [1.0],
+                "traits": [1],
+                "trait_senders": [1.0],
+                "hours": [1.0] * 24,
+                "networks": [0],
+                "network_senders": [1.0],
+                "forgotten": 0.0,
                 "senders": [7],
                 "news_day": DAY,
                 "news_away": None,
@@ -59,6 +68,20 @@ def record(day: dt.date, src: str = "192.0.2.1", model_id: str = "m1") -> DayRec
             }
         ],
         "lineage": [{"track_id": 1, "event": "birth", "related_track_id": None, "similarity": 0.0}],
+        "decisions": [
+            {
+                "cluster_id": 0,
+                "track_id": 1,
+                "probability": 0.9,
+                "taken": True,
+                "ports": 1.0,
+                "rare_ports": 1.0,
+                "headers": 1.0,
+                "hours": 1.0,
+                "networks": 0.0,
+                "senders_shared": 1.0,
+            }
+        ],
         "track_days": [
             {"track_id": 1, "senders": 1, "packets": 5, "top_ports": "p", "top_networks": "n"}
         ],

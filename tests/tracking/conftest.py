@@ -68,9 +68,7 @@ class World:
                         "counts": [3] * len(ports),
                     }
                 )
-                members.append(
-                    (src, cluster_id, 3 * len(ports), 0.0 if cluster_id is None else 1.0)
-                )
+                members.append((src, cluster_id, 3 * len(ports), False))
         day = self.first + dt.timedelta(days=number)
         senders = pl.DataFrame(rows, schema=SENDERS).sort("src")
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")
@@ -85,6 +83,7 @@ class World:
             "pipeline.track_states": found.states,
             "memberships": found.memberships,
             "lineage": found.lineage,
+            "decisions": found.decisions,
             "track_days": found.track_days,
             "threats": found.threats,
             "daily": pl.DataFrame(),

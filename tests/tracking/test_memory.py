@@ -63,10 +63,15 @@ def _year(con: duckdb.DuckDBPyConnection, days: int) -> State:
     apply_migrations(con)
     con.execute(
         """
-        INSERT INTO pipeline.track_states
-        SELECT t, DATE '2025-01-01' + d::INTEGER, 'n-' || t, 'active', DATE '2025-01-01',
-               DATE '2025-01-01' + d::INTEGER, d + 1, 9, 9, [1::UINTEGER], [1.0], [],
-               DATE '2025-01-01', NULL, 0, 0.5
+        INSERT INTO pipeline.track_states BY NAME
+        SELECT t AS track_id, DATE '2025-01-01' + d::INTEGER AS day, 'n-' || t AS name,
+               'active' AS state, DATE '2025-01-01' AS first_day,
+               DATE '2025-01-01' + d::INTEGER AS last_day, d + 1 AS days_active, 9 AS packets,
+               9 AS peak_senders, 9.0 AS size, 9.0 AS heard, [1::UINTEGER] AS words,
+               [1.0] AS weights, [1.0] AS users, [] AS traits, [] AS trait_senders,
+               [] AS hours, [] AS networks, [] AS network_senders, 0.0 AS forgotten,
+               [] AS senders, DATE '2025-01-01' AS news_day, NULL AS news_away, 0 AS raised,
+               0.5 AS stability
         FROM range(?) days(d), range(1, 21) tracks(t)
         """,
         [days],

@@ -203,11 +203,11 @@ def test_an_awake_track_is_preferred_to_an_equal_sleeper(new_world: NewWorld) ->
 def test_an_empty_day_makes_no_events(world: "World") -> None:
     """A day without clusters, or without any senders, is tracked and tables keep their columns."""
     world.day(0, [(range(20), A)])
-    for number, noise in ((1, [(range(3), A)]), (2, [])):
+    for number, noise in ((1, [(range(2), A)]), (2, [])):
         found = world.day(number, [], noise)
         for frame in (found.lineage, found.track_days, found.threats, found.states):
             assert frame.height == 0
-        assert found.memberships.height == (3 if noise else 0)
+        assert found.memberships.height == (2 if noise else 0)
         assert found.memberships["track_id"].null_count() == found.memberships.height
     assert _events(world.day(3, [(range(20), A)])) == [(1, "continue", None)]
 
@@ -239,13 +239,15 @@ def test_the_behaviour_of_a_track_follows_its_clusters(world: "World") -> None:
 
 
 def test_a_histogram_stays_bounded(world: "World") -> None:
-    """A sweep of many ports keeps the 256 that weigh most, as a distribution."""
-    world.day(0, [(range(10), list(range(1, 401)))])
-    world.day(1, [(range(10), list(range(1, 401)))])
+    """Of a sweep the 1,024 ports are kept that most senders try, and of networks 256."""
+    sweepers = [network << 16 for network in range(300)]
+    for number in range(2):
+        world.day(number, [(sweepers, list(range(1, 2001)))])
     state: dict[str, Any] = world.states()[1]
-    assert len(state["words"]) == len(state["weights"]) == 256
+    assert len(state["words"]) == len(state["weights"]) == len(state["users"]) == 1024
     assert state["words"] == sorted(state["words"])
-    assert np.isclose(sum(state["weights"]), 1)
+    assert len(state["networks"]) == len(state["network_senders"]) == 256
+    assert sum(state["network_senders"]) + state["forgotten"] == pytest.approx(state["heard"])
 
 
 def test_the_first_day_has_no_threats(world: "World") -> None:

@@ -1,0 +1,157 @@
+"""Clusters of one day that are pieces of one activity.
+
+Where senders pick a few ports of a long list, density falls apart between those that picked
+others; what holds the pieces together are headers, hours, networks, and that the ports of one are
+among the other's.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dante.clustering.compare import Likeness, compare, log_odds
+from dante.clustering.evidence import Evidence
+from dante.clustering.histogram import Histogram
+from dante.clustering.refine import groups_of
+from dante.embedding import PortModel
+
+__all__ = ["join_fragments", "one_activity"]
+
+_WITH_HEADERS: Final = {
+    "1": 1.304, "ports": 2.964, "rare_ports": 3.143, "trade": -0.23, "tool": 0.55, "ttl": 1.624,
+    "tcp_length": 0.667, "window": 0.112, "ip_id": -0.192, "one_sport": 0.495, "hours": 3.671,
+    "networks_low": 0.337, "networks_high": 0.009, "networks_apart": 1.127, "used_low": -0.825,
+    "used_high": -0.219, "held_low": -0.242, "held_high": 0.542, "held_smaller": 0.674,
+    "held_high_4": 1.741, "held_smaller_4": 0.327, "size": -1.564,
+}  # fmt: skip
+_PORTS_ONLY: Final = {
+    "1": -0.599, "ports": 2.551, "rare_ports": 2.892, "trade": 1.475, "hours": 2.014,
+    "networks_low": 1.466, "networks_high": -0.27, "networks_apart": -0.058, "used_low": -1.018,
+    "used_high": 0.047, "held_low": 1.545, "held_high": 0.152, "held_smaller": 0.604,
+    "held_high_4": 0.553, "held_smaller_4": 0.958, "size": -1.688,
+}  # fmt: skip
+"""Weights of logistic models, fitted by `benchmarks/calibrate.py`."""
+
+_MAIN: Final = 0.3  # a word this share of a cluster's senders use is one of its main words
+_HELD: Final = 0.05  # so is one in its reach, if two senders use it
+# Tools and systems write these alike: clusters that differ here are not pieces of one.
+_HARD: Final = ("tool", "ttl", "tcp_length")
+_DIFFERS: Final = float(np.log(0.3))
+# Nor are those that have next to nothing to do with each other's ports.
+_SOME_PORTS: Final = 0.02
+_SOME_USERS: Final = 0.05
+_ROUNDS: Final = 4
+
+
+def one_activity(
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    groups: list[Histogram],
+    model: PortModel,
+    *,
+    everyday_share: float,
+) -> NDArray[np.float64]:
+    """The probability that two clusters of a day are one activity, (k, k) symmetric.
+
+    Args:
+        evidence: the day's senders.
+        labels: (n,) clusters numbered from 0, -1 for noise.
+        groups: their histograms.
+        model: the day's.
+        everyday_share: as in `compare`.
+    """
+    likeness = _likeness(evidence, labels, groups, model, everyday_share)
+    headers = bool(len(evidence.traits))
+    odds = log_odds(likeness, _WITH_HEADERS if headers else _PORTS_ONLY)
+    apart = np.minimum.reduce([likeness[name] for name in _HARD]) < _DIFFERS
+    apart |= (likeness["ports"] < _SOME_PORTS) & (likeness["used_high"] < _SOME_USERS)
+    return np.where(apart, 0.0, 1 / (1 + np.exp(-np.clip(odds, -30, 30))))
+
+
+def join_fragments(
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    model: PortModel,
+    *,
+    everyday_share: float,
+    surely: float,
+) -> NDArray[np.int64]:
+    """Labels after clusters that are one activity with probability `surely` were joined.
+
+    The likeliest pair first, each cluster once a round, four rounds at most.
+    """
+    for _ in range(_ROUNDS):
+        if labels.max(initial=-1) < 1:
+            break
+        groups = groups_of(evidence, labels)
+        odds = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
+        pairs = _disjoint(np.triu(odds, 1), surely)
+        if not pairs:
+            break
+        into = np.arange(len(groups))
+        for one, other in pairs:
+            into[other] = one
+        _, number = np.unique(into, return_inverse=True)
+        labels = np.where(labels >= 0, number[labels], -1)
+    return labels
+
+
+def _disjoint(odds: NDArray[np.float64], surely: float) -> list[tuple[int, int]]:
+    taken: set[int] = set()
+    pairs = []
+    for place in np.argsort(-odds, axis=None, kind="stable").tolist():
+        one, other = divmod(place, odds.shape[1])
+        if odds[one, other] <= surely:
+            break
+        if one not in taken and other not in taken:
+            pairs.append((one, other))
+            taken |= {one, other}
+    return pairs
+
+
+def _likeness(
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    groups: list[Histogram],
+    model: PortModel,
+    everyday_share: float,
+) -> Likeness:
+    numbers = compare(groups, groups, model, evidence, everyday_share=everyday_share)
+    ours, theirs = numbers["networks_of_ours"], numbers["networks_of_theirs"]
+    numbers["networks_low"], numbers["networks_high"] = (
+        np.minimum(ours, theirs),
+        np.maximum(ours, theirs),
+    )
+    used, held = _reach(evidence, labels, len(groups))
+    numbers["used_low"], numbers["used_high"] = np.minimum(used, used.T), np.maximum(used, used.T)
+    numbers["held_low"], numbers["held_high"] = np.minimum(held, held.T), np.maximum(held, held.T)
+    sizes = np.array([group.senders for group in groups])
+    smaller = sizes[:, None] < sizes[None, :]
+    numbers["held_smaller"] = np.where(smaller, held, held.T)
+    numbers["held_high_4"] = numbers["held_high"] ** 4
+    numbers["held_smaller_4"] = numbers["held_smaller"] ** 4
+    numbers["size"] = np.log(np.minimum(sizes[:, None], sizes[None, :]))
+    return numbers
+
+
+def _reach(
+    evidence: Evidence, labels: NDArray[np.int64], number: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each cluster (rows) as to each other: the share of its senders that use one of the
+    other's main words, and the part of what it does that is within the other's words.
+    """
+    members = np.flatnonzero(labels >= 0)
+    of = sparse.csr_array(
+        (np.ones(len(members)), (labels[members], members)), shape=(number, evidence.n)
+    )
+    sizes = np.bincount(labels[members], minlength=number).astype(np.float64)[:, None]
+    users = (of @ evidence.uses).toarray()
+    main = sparse.csc_array((users >= _MAIN * sizes).astype(np.float64).T)
+    hits = evidence.uses @ main
+    hits.data = np.ones_like(hits.data)
+    used = (of @ hits).toarray() / sizes
+    does = (of @ evidence.shares).toarray() / sizes
+    held = (users >= np.maximum(2, _HELD * sizes)).astype(np.float64)
+    return used, does @ held.T

@@ -1,0 +1,80 @@
+"""Senders put where all they show puts them, given where their ports put most of them."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from dante.clustering.evidence import Evidence
+from dante.clustering.histogram import Histogram, histogram
+from dante.clustering.likelihood import Nobody, likeliest
+
+__all__ = ["MARGIN", "coherent", "groups_of", "refine"]
+
+MARGIN: Final = 2.0
+"""How much likelier than chance, as a logarithm, a group must make a sender."""
+_ROUNDS: Final = 3
+
+
+def groups_of(evidence: Evidence, labels: NDArray[np.int64]) -> list[Histogram]:
+    """The histogram of each label from 0 on; labels must be 0 to some number, or -1."""
+    return [
+        histogram(evidence, np.flatnonzero(labels == label))
+        for label in range(int(labels.max(initial=-1)) + 1)
+    ]
+
+
+def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -> NDArray[np.int64]:
+    """Labels after each sender went to the cluster, or the noise, that it is likeliest of.
+
+    Three rounds at most of assigning everybody and counting clusters anew (classification EM,
+    Celeux and Govaert 1992). A cluster left with fewer than `min_senders` is noise.
+
+    Args:
+        evidence: the day's senders.
+        labels: (n,) clusters to begin with, numbered from 0; -1 is noise.
+        min_senders: the fewest of a cluster.
+    """
+    for _ in range(_ROUNDS):
+        labels = _numbered(labels)
+        if labels.max(initial=-1) < 0:
+            return labels
+        sizes = np.bincount(labels[labels >= 0]).astype(np.float64)
+        nobody = Nobody(labels < 0, MARGIN)
+        best, _ = likeliest(evidence, groups_of(evidence, labels), sizes, nobody, labels)
+        if (best == labels).all():
+            break
+        labels = best
+    return coherent(evidence, labels, min_senders=min_senders)
+
+
+def coherent(
+    evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
+) -> NDArray[np.int64]:
+    """Labels without senders that share no word with their cluster, and without what is too small.
+
+    Headers, hours and networks alone make no company: an activity is what its members do alike.
+    """
+    labels = _numbered(labels)
+    members = np.flatnonzero(labels >= 0)
+    if not len(members):
+        return labels
+    number = int(labels.max()) + 1
+    of = sparse.csr_array(
+        (np.ones(len(members)), (labels[members], members)), shape=(number, evidence.n)
+    )
+    users = (of @ evidence.uses).tocsr()
+    users.data = (users.data >= 2).astype(np.float64)
+    together = np.asarray(evidence.uses[members].multiply(users[labels[members]]).sum(axis=1))
+    labels = labels.copy()
+    labels[members[together.ravel() == 0]] = -1
+    sizes = np.bincount(labels[labels >= 0], minlength=number)
+    labels[(labels >= 0) & (sizes[labels] < min_senders)] = -1
+    return _numbered(labels)
+
+
+def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same labels counted from 0, in the same order, with noise left -1."""
+    known, place = np.unique(labels, return_inverse=True)
+    return place.astype(np.int64) - int(len(known) > 0 and known[0] == -1)
