@@ -50,7 +50,7 @@ class Settings:
     context: int = 5
     epochs: int = 5
     train_days: int = 5
-    eps: float = 0.1
+    eps: float = 0.15
     least: int = FEWEST
     share: float = 0.3
     memory: int = 30
