@@ -88,8 +88,8 @@ def simulated(telescope: Telescope, work: Path) -> Path:
 def result(system: str, telescope: Telescope, work: Path) -> dict[str, Any]:
     """One system's scores on one telescope, from the work folder where they still hold.
 
-    `measures` (null: nothing to measure), `seconds` (of processor time the answer took),
-    `peak_mb` (of the process so far), `answer` and `score` (digests of what they depend on).
+    `measures` (null: nothing to measure), `seconds` (of processor time the answer took), `answer`
+    and `score` (digests of what they depend on).
     """
     folder = simulated(telescope, work)
     answer_key = f"{telescope_digest(telescope)}-{system_digest(system)}"
@@ -103,20 +103,19 @@ def result(system: str, telescope: Telescope, work: Path) -> dict[str, Any]:
     answers = folder / system
     if kept.get("answer") == answer_key:
         told = _read(answers)
-        made = {name: kept[name] for name in ("seconds", "peak_mb")}
+        seconds = kept["seconds"]
     else:
         path.unlink(missing_ok=True)
         before = _cpu()
-        with tempfile.TemporaryDirectory(dir=work) as scratch:
+        with tempfile.TemporaryDirectory(prefix="quality-") as scratch:
             told = ask(system, folder / "packets", Path(scratch))
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        made = {"seconds": round(_cpu() - before, 2), "peak_mb": round(peak)}
+        seconds = round(_cpu() - before, 2)
         _write(told, answers)
     found = {
         "system": system,
         "preset": telescope.preset,
         "seed": telescope.seed,
-        **made,
+        "seconds": seconds,
         "measures": _scores(told, folder / "truth"),
         "answer": answer_key,
         "score": score_key,
@@ -180,7 +179,10 @@ def _one_thread() -> None:
 def run(
     systems: Sequence[str], telescopes: Sequence[Telescope], work: Path, jobs: int
 ) -> list[dict[str, Any]]:
-    """All results, in the order of systems and telescopes; several processes."""
+    """All results, in the order of systems and telescopes, by several processes.
+
+    What fails is told, and left out; the others are kept for the next run.
+    """
     work.mkdir(parents=True, exist_ok=True)
     _one_thread()  # inherited by processes that are spawned
     began = time.monotonic()
@@ -195,11 +197,19 @@ def run(
         }
         for number, future in enumerate(as_completed(waiting), 1):
             system, telescope = waiting[future]
-            found[system, telescope] = future.result()
-            seconds = time.monotonic() - began
-            print(f"{seconds:5.0f} s  {number}/{len(waiting)}  {system} on {telescope.name}",
-                  file=sys.stderr)  # fmt: skip
-    return [found[system, telescope] for system in systems for telescope in telescopes]
+            told = f"{time.monotonic() - began:5.0f} s  {number}/{len(waiting)}"
+            told += f"  {system} on {telescope.name}"
+            if (error := future.exception()) is None:
+                found[system, telescope] = future.result()
+            else:
+                told += f" FAILED: {type(error).__name__}: {error}"
+            print(told, file=sys.stderr)
+    return [
+        found[system, telescope]
+        for system in systems
+        for telescope in telescopes
+        if (system, telescope) in found
+    ]
 
 
 def _listed(known: Sequence[str]) -> Any:
@@ -241,12 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
         for preset in asked.presets
         for seed in asked.seeds
     ]
-    began = time.monotonic()
     results = run(asked.systems, telescopes, asked.work, asked.jobs)
-    report = Report.of(
-        results, days=asked.days, senders=asked.senders, seeds=asked.seeds,
-        seconds=time.monotonic() - began, jobs=asked.jobs,
-    )  # fmt: skip
+    if len(results) < len(asked.systems) * len(telescopes):
+        print("Some failed, so there is no table; the others are kept.", file=sys.stderr)
+        return 1
+    report = Report.of(results, days=asked.days, senders=asked.senders, seeds=asked.seeds)
     print(as_text(report))
     if asked.json is not None:
         asked.json.parent.mkdir(parents=True, exist_ok=True)

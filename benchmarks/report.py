@@ -25,9 +25,8 @@ _GROUPS: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 _JUDGED: Final = (*_GROUPS["Whose is whose"], *_GROUPS["What is new, and what is back"], "edge_f1")
 """What ours is held against the best rival in; more is better in all of them."""
-_COST: Final = {"seconds": "processor seconds of the whole run", "peak_mb": "memory at most, MB"}
 _COUNTS: Final = frozenset(
-    {"tracks", "seconds", "peak_mb", "threats_most", "true_births", "track_births", "true_returns",
+    {"tracks", "seconds", "threats_most", "true_births", "track_births", "true_returns",
      "true_edges", "track_edges", "days", "sender_days", "campaigns", "campaigns_followed"}
 )  # fmt: skip
 _LIBRARIES: Final = ("polars", "numpy", "scipy", "scikit-learn", "hdbscan", "gensim", "duckdb")
@@ -42,7 +41,6 @@ class Report:
             what is missing was measured nowhere.
         systems, presets, seeds: what was run, in order.
         days, senders: of each telescope.
-        seconds: how long this run took, and with how many `jobs`.
     """
 
     values: Mapping[tuple[str, str, str], Sequence[float]]
@@ -51,15 +49,13 @@ class Report:
     seeds: Sequence[int]
     days: int
     senders: int
-    seconds: float
-    jobs: int
 
     @classmethod
     def of(cls, results: Sequence[Mapping[str, Any]], **about: Any) -> "Report":
         """From `benchmarks.quality.result`s; `about` as the attributes."""
         values: dict[tuple[str, str, str], list[float]] = {}
         for one in sorted(results, key=lambda one: one["seed"]):
-            measured = {**one["measures"], **{name: one[name] for name in _COST}}
+            measured = {**one["measures"], "seconds": one["seconds"]}
             for measure, value in measured.items():
                 key = (one["preset"], one["system"], measure)
                 values.setdefault(key, []).append(math.nan if value is None else value)
@@ -183,7 +179,7 @@ def _against_the_best(report: Report, ours: str) -> str:
 
 def _everything(report: Report, preset: str) -> str:
     rows = []
-    for measure in (*MEANINGS, *_COST):
+    for measure in (*MEANINGS, "seconds"):
         cells = [
             _number(report.interval(preset, system, measure).mean, measure)
             for system in report.systems
@@ -202,8 +198,8 @@ Written by `{command}`; do not edit. [What is measured](evaluate.md),
 {telescopes} telescopes: presets {presets}, seeds {seeds}, {days} days with about {senders:,}
 senders a day. A cell is the mean over seeds with its 95 % interval (Student's t below ten seeds,
 `dante.evaluate.bootstrap`). Every system sees the same packets, a day at a time, and none sees the
-truth; settings that a paper leaves open were chosen on other seeds than these. Processor time is
-of one core. `–`: not told by that system, or nothing to measure.
+truth; settings that a paper leaves open were chosen on other seeds than these. `seconds` are of one
+core, for all days. `–`: not told by that system, or nothing to measure.
 
 {machine}
 
@@ -241,8 +237,11 @@ def as_markdown(report: Report) -> str:
 
 
 def _command(report: Report) -> str:
+    systems = (
+        "" if len(report.systems) == len(SYSTEMS) else f"--systems {','.join(report.systems)} "
+    )
     return (
-        f"python -m benchmarks.quality --presets {','.join(report.presets)} "
+        f"python -m benchmarks.quality {systems}--presets {','.join(report.presets)} "
         f"--seeds {','.join(map(str, report.seeds))} --days {report.days} "
         f"--senders {report.senders} --write docs/benchmarks.md"
     )
@@ -250,8 +249,10 @@ def _command(report: Report) -> str:
 
 def _machine(report: Report) -> str:
     libraries = ", ".join(f"{name} {metadata.version(name)}" for name in _LIBRARIES)
+    minutes = sum(sum(v) for (_, _, name), v in report.values.items() if name == "seconds") / 60
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
         f"DANTE {__version__}, Python {platform.python_version()}, {libraries}; "
-        f"{os.cpu_count()} cores, {memory:.0f} GB of memory."
+        f"{os.cpu_count()} cores, {memory:.0f} GB of memory. Everything here took "
+        f"{minutes:.0f} minutes of one core."
     )

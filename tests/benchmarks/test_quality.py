@@ -82,6 +82,20 @@ def test_a_run_prints_and_writes_the_table(
     assert [one["system"] for one in json.loads(scores.read_text())] == ["dante", "trivial"]
 
 
+def test_what_fails_is_told_and_the_rest_is_kept(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Where a result cannot be written there is no table, a sentence, and exit code 1."""
+    folder = quality.simulated(quality.Telescope("easy", 1, 3, 120), tmp_path)
+    (folder / "trivial.json").mkdir()
+    arguments = ["--systems", "trivial", "--presets", "easy", "--seeds", "1,2", "--days", "3"]
+    status = quality.main([*arguments, "--senders", "120", "--jobs", "1", "--work", str(tmp_path)])
+    assert status == 1
+    err = capfd.readouterr().err
+    assert "trivial on easy-seed1-3d-120s FAILED" in err
+    assert (tmp_path / "easy-seed2-3d-120s" / "trivial.json").is_file()
+
+
 @pytest.mark.parametrize("wrong", [["--systems", "magic"], ["--presets", "soft"]])
 def test_what_there_is_not_is_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """A system or preset there is not ends with a sentence that lists those there are."""
@@ -92,12 +106,12 @@ def test_what_there_is_not_is_refused(wrong: list[str], capsys: pytest.CaptureFi
 
 def _report(ours: list[float | None], theirs: list[float | None]) -> Report:
     results = [
-        {"system": system, "preset": "hard", "seed": seed, "seconds": 1.0, "peak_mb": 100,
+        {"system": system, "preset": "hard", "seed": seed, "seconds": 1.0,
          "measures": {"idf1": value, "tracks": 20.0}}
         for system, values in (("dante", ours), ("trivial", theirs))
         for seed, value in enumerate(values)
     ]  # fmt: skip
-    return Report.of(results, days=30, senders=1000, seeds=[0, 1, 2], seconds=1.0, jobs=1)
+    return Report.of(results, days=30, senders=1000, seeds=[0, 1, 2])
 
 
 def _verdict(report: Report) -> str:
