@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -38,6 +39,8 @@ PRESETS: Final = ("easy", "hard", "worm")
 SEEDS: Final = (1, 2, 3, 4, 5)
 DAYS: Final = 30
 SENDERS: Final = 1000
+_ROUNDS: Final = 4
+"""A process that is killed, for want of memory say, takes its pool with it; how often to go on."""
 WORK: Final = ROOT / "build" / "quality"
 
 
@@ -185,25 +188,30 @@ def run(
     """
     work.mkdir(parents=True, exist_ok=True)
     _one_thread()  # inherited by processes that are spawned
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        list(pool.map(simulated, telescopes, [work] * len(telescopes)))
     began = time.monotonic()
     found: dict[tuple[str, Telescope], dict[str, Any]] = {}
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        for _ in pool.map(simulated, telescopes, [work] * len(telescopes)):
-            pass
-        waiting = {
-            pool.submit(result, system, telescope, work): (system, telescope)
-            for system in systems
-            for telescope in telescopes
-        }
-        for number, future in enumerate(as_completed(waiting), 1):
-            system, telescope = waiting[future]
-            told = f"{time.monotonic() - began:5.0f} s  {number}/{len(waiting)}"
-            told += f"  {system} on {telescope.name}"
-            if (error := future.exception()) is None:
-                found[system, telescope] = future.result()
-            else:
-                told += f" FAILED: {type(error).__name__}: {error}"
-            print(told, file=sys.stderr)
+    waiting = [(system, telescope) for system in systems for telescope in telescopes]
+    for _ in range(_ROUNDS):
+        before = len(found)
+        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+            asked = {pool.submit(result, *each, work): each for each in waiting}
+            for future in as_completed(asked):
+                system, telescope = asked[future]
+                name = f"{system} on {telescope.name}"
+                error = future.exception()
+                if error is None:
+                    found[system, telescope] = future.result()
+                    done = f"{len(found)}/{len(systems) * len(telescopes)}"
+                    print(f"{time.monotonic() - began:5.0f} s  {done}  {name}", file=sys.stderr)
+                elif not isinstance(error, BrokenProcessPool):
+                    print(f"{name} FAILED: {type(error).__name__}: {error}", file=sys.stderr)
+                    waiting.remove((system, telescope))
+        waiting = [each for each in waiting if each not in found]
+        if not waiting:
+            break
+        print(f"A process died after {len(found) - before} results; going on.", file=sys.stderr)
     return [
         found[system, telescope]
         for system in systems
