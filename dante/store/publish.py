@@ -31,6 +31,7 @@ PUBLISHED = (
     "track_senders",
     "track_ports",
     "histograms",
+    "track_traits",
 )
 
 Finish = Callable[["duckdb.DuckDBPyConnection"], None]
@@ -78,6 +79,39 @@ _HISTOGRAMS = f"""
     FROM parts ORDER BY track_id, weight DESC, word
 """
 
+# Codes of `dante.clustering.evidence`: the trait's place in its list · 2^32 + value + 1. The rooms
+# above name their traits and tools; a test holds the names here against theirs.
+TRAIT_NAMES = ("tool", "ttl", "ttl_varies", "window", "tcp_length", "ip_id", "one_sport")
+TOOL_NAMES = ("none", "mirai", "zmap", "masscan")
+IP_ID_NAMES = ("zero", "constant", "counts up", "random")
+_TRACK_TRAITS = f"""
+    CREATE TABLE track_traits AS
+    WITH newest AS (
+        SELECT * FROM pipeline.track_states
+        QUALIFY row_number() OVER (PARTITION BY track_id ORDER BY day DESC) = 1),
+    parts AS (
+        SELECT track_id, unnest(traits) AS code, unnest(trait_senders) AS senders FROM newest),
+    named AS (
+        SELECT track_id, list_extract({list(TRAIT_NAMES)}, CAST(code // 4294967296 AS INTEGER) + 1)
+                   AS trait, CAST(code % 4294967296 AS BIGINT) - 1 AS number, senders FROM parts),
+    shown AS (
+        SELECT track_id, trait, CASE
+                   WHEN trait = 'tool' THEN coalesce({list(TOOL_NAMES)}[number + 1],
+                                                     CAST(number AS VARCHAR))
+                   WHEN trait = 'ip_id' THEN {list(IP_ID_NAMES)}[number + 1]
+                   WHEN trait IN ('ttl_varies', 'one_sport') AND number = 0 THEN 'no'
+                   WHEN trait IN ('ttl_varies', 'one_sport') THEN 'yes'
+                   WHEN number < 0 THEN 'varies' ELSE CAST(number AS VARCHAR) END AS value, senders
+        FROM named WHERE trait IS NOT NULL
+        UNION ALL
+        SELECT track_id, 'hour', lpad(CAST(hour AS VARCHAR), 2, '0'), senders
+        FROM (SELECT track_id, unnest(range(len(hours))) AS hour, unnest(hours) AS senders
+              FROM newest))
+    SELECT track_id, trait, value,
+           senders / sum(senders) OVER (PARTITION BY track_id, trait) AS share
+    FROM shown WHERE senders > 0 ORDER BY track_id, trait, share DESC, value
+"""
+
 _TRACKS = """
     CREATE TABLE tracks AS
     WITH newest AS (
@@ -117,7 +151,7 @@ def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> N
         try:
             con = duckdb.connect(copy)
             try:
-                for table in (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACKS):
+                for table in (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS):
                     con.execute(table)
                 if finish is not None:
                     finish(con)

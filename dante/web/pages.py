@@ -118,6 +118,7 @@ def track_page(
             reader,
             it=it,
             charts=_track_charts(it),
+            hours=_hours(it),
             kin=_family(reader, it),
             newest=published_day(reader, None)[2],
             table=senders(reader, it.track_id, within, order, page),
@@ -133,6 +134,12 @@ def _track_charts(it: Track) -> list[Chart]:
         for title, column in (("Senders a day", "senders"), ("Packets a day", "packets"))
         if it.days
     ]
+
+
+def _hours(it: Track) -> list[int]:
+    """Thousandths of its senders in each UTC hour; empty where hours are not known."""
+    shares = {one.value: one.share for one in it.traits if one.trait == "hour"}
+    return [round(1000 * shares.get(f"{hour:02}", 0)) for hour in range(24)] if shares else []
 
 
 def _day_chart(title: str, records: Sequence[Any], column: str, first: date, last: date) -> Chart:

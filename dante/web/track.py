@@ -22,6 +22,7 @@ __all__ = [
     "Step",
     "Track",
     "TrackDay",
+    "Trait",
     "family",
     "sender_pages",
     "senders",
@@ -100,6 +101,15 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Trait:
+    """What its senders show of themselves, as in `track_traits`."""
+
+    trait: str
+    value: str
+    share: float
+
+
+@dataclass(frozen=True)
 class Kin:
     """A track that behaves alike: the Bhattacharyya coefficient of both port histograms."""
 
@@ -146,6 +156,7 @@ class Track:
     life_left_out: int
     ports: list[Port]
     networks: list[Network]
+    traits: list[Trait]
     threats: list[Sighting]
     similar: list[Kin]
 
@@ -217,6 +228,13 @@ def track(reader: Reader, which: str) -> Track:
         life_left_out=max(0, len(life) - _STEPS),
         ports=_ports(reader, track_id, head["last_day"]),
         networks=_networks(reader, track_id),
+        traits=reader.rows(
+            Trait,
+            "SELECT trait, value, share FROM track_traits WHERE track_id = ? "
+            "QUALIFY row_number() OVER (PARTITION BY trait ORDER BY share DESC, value) <= 24 "
+            "ORDER BY trait, share DESC, value",
+            track_id,
+        ),
         threats=reader.rows(
             Sighting,
             "SELECT day, kind, score, reasons, senders FROM threats WHERE track_id = ? "

@@ -1,11 +1,22 @@
 """Every page says what the published database holds."""
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from .conftest import PAGES
+from dante.clustering.evidence import COUNTED
+from dante.labels.tools import RULES
+from dante.sequences.traits import IP_ID
+from dante.store.home import Home
+from dante.store.publish import IP_ID_NAMES, TOOL_NAMES, TRAIT_NAMES
+from dante.tracking.track import TRACK_STATES
+from dante.web import create_app
+from tests.report.conftest import Story
+
+from .conftest import PAGES, client_of, story_with_senders
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -211,3 +222,35 @@ def test_a_wrong_question_is_answered_in_words(client: TestClient, path: str, st
     api = client.get("/api" + path)
     assert api.status_code == status
     assert set(api.json()) == {"error"}
+
+
+def test_the_names_of_traits_are_those_of_the_rooms_that_make_them() -> None:
+    """Publication, which is below them, names traits, tools and ways to number packets alike."""
+    assert TRAIT_NAMES == COUNTED
+    assert TOOL_NAMES[1:] == tuple(rule.name for rule in RULES)
+    assert IP_ID_NAMES == IP_ID
+
+
+def test_a_track_shows_headers_and_hours(
+    tmp_path: Path, build: Callable[[Story, Path], Home]
+) -> None:
+    """Codes of the tracker are shown as values with their shares."""
+    story = story_with_senders()
+    columns = list(TRACK_STATES)
+    shown = {
+        "traits": [2, (1 << 32) + 65, (3 << 32) + 0],
+        "trait_senders": [3.0, 2.0, 1.0],
+        "hours": [0.0] * 9 + [1.0, 3.0] + [0.0] * 13,
+    }
+    story.rows["pipeline.track_states"][0] = tuple(
+        shown.get(name, value)
+        for name, value in zip(columns, story.rows["pipeline.track_states"][0], strict=True)
+    )
+    with client_of(create_app(build(story, tmp_path / "home"))) as client:
+        traits = client.get("/api/tracks/1").json()["traits"]
+        page = client.get("/tracks/1").text
+    assert [(one["trait"], one["value"], one["share"]) for one in traits] == [
+        ("hour", "10", 0.75), ("hour", "09", 0.25), ("tool", "mirai", 1.0), ("ttl", "64", 1.0),
+        ("window", "varies", 1.0),
+    ]  # fmt: skip
+    assert "Initial TTL" in page and "mirai" in page
