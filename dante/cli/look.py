@@ -4,6 +4,7 @@ All but `status` read the published database only.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -17,7 +18,7 @@ from dante.cli.options import (
     published_home,
     understood,
 )
-from dante.cli.output import emit, say
+from dante.cli.output import clean, emit, say
 from dante.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,7 +73,12 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
         )
         .sort("month")
     )
-    emit(months, form, empty="no days")
+    if _pretty(form) and months.height:
+        from dante.cli.draw import draw_status
+
+        draw_status(months, known)
+    else:
+        emit(months, form, empty="no days")
     redo = [day for day, state in known.items() if state != "done"]
     if not redo:
         say("all days are done")
@@ -90,13 +96,18 @@ def threats(
     """New and returned campaigns that are worth a look, newest first, with the reasons."""
     frame = _known(
         home,
-        "SELECT day, score, kind, name, track_id, threats.senders, reasons "
+        "SELECT day, score, kind, name, track_id, threats.senders, label, reasons "
         "FROM threats JOIN tracks USING (track_id) "
         "WHERE ($1 IS NULL OR day = $1) AND ($2 IS NULL OR day >= $2) "
         "ORDER BY day DESC, score DESC, track_id LIMIT $3",
         [_iso(day), _iso(since), limit],
     )
-    emit(frame, form, empty=_no_threats(home))
+    if _pretty(form) and frame.height:
+        from dante.cli.draw import draw_threats
+
+        draw_threats(frame, _trends(home, frame["track_id"]))
+    else:
+        emit(frame, form, empty=_no_threats(home))
 
 
 def _no_threats(home: Path | None) -> str:
@@ -135,7 +146,12 @@ def tracks(
         "ORDER BY days_active DESC, track_id LIMIT $2",
         [state, limit],
     )
-    emit(frame, form, empty="no tracks")
+    if _pretty(form) and frame.height:
+        from dante.cli.draw import draw_tracks
+
+        draw_tracks(frame, _trends(home, frame["track_id"]))
+    else:
+        emit(frame, form, empty="no tracks")
 
 
 def find_track(home: Path | None, track: str) -> dict[str, Any]:
@@ -164,8 +180,11 @@ def lineage(
 ) -> None:
     """The life of one track: birth, splits, merges, sleeps, returns, with the numbers."""
     row = find_track(home, track)
+    if _pretty(form) and not every:
+        _draw_life(home, row)
+        return
     say(
-        f"{row['name']} ({row['state']}): {row['first_day']} to {row['last_day']}, "
+        f"{clean(row['name'])} ({row['state']}): {row['first_day']} to {row['last_day']}, "
         f"{row['days_active']} days, {row['senders']:,} senders, {row['packets']:,} packets"
     )
     frame = _known(
@@ -186,6 +205,41 @@ def lineage(
     quiet = row["days_active"] - frame.filter(frame["senders"].is_not_null())["day"].n_unique()
     if quiet > 0:
         say(f"and {quiet} days on which it just went on (--all shows them)")
+
+
+def _pretty(form: str) -> bool:
+    """Whether a list is drawn for a person; programs get rows."""
+    return form == "table" and sys.stdout.isatty()
+
+
+def _trends(home: Path | None, track_ids: "pl.Series") -> dict[int, list[int]]:
+    """Senders of each track on each of the newest days, nought where it was not at work."""
+    from dante.cli.draw import TREND_DAYS
+
+    rows = _known(
+        home,
+        "WITH newest AS (SELECT max(day) AS day FROM daily) "
+        "SELECT track_id, track_days.day - newest.day + $1 - 1 AS place, senders "
+        "FROM track_days, newest WHERE track_days.day > newest.day - $1 "
+        "AND list_contains($2, track_id)",
+        [TREND_DAYS, track_ids.unique().to_list()],
+    )
+    trends = {track_id: [0] * TREND_DAYS for track_id in track_ids}
+    for track_id, place, senders in rows.iter_rows():
+        trends[track_id][place] = senders
+    return trends
+
+
+def _draw_life(home: Path | None, row: dict[str, Any]) -> None:
+    import polars as pl
+
+    from dante.cli.draw import draw_life
+
+    events = _known(home, "FROM lineage WHERE event <> 'continue'", [])
+    names = _known(home, "SELECT track_id, name FROM tracks", [])
+    days = _known(home, "FROM track_days WHERE track_id = $1 ORDER BY day", [row["track_id"]])
+    trends = _trends(home, pl.Series([row["track_id"]]))
+    draw_life(row, events, dict(names.iter_rows()), days, trends)
 
 
 def query(
