@@ -40,10 +40,16 @@ def describe(system: str) -> str:
 
 
 def system_digest(system: str) -> str:
-    """Digest of the code that decides what a system says."""
+    """Digest of the code that decides what a system says, and of our settings.
+
+    `DANTE_*` variables change settings, so that one can be tried out on all telescopes.
+    """
     if system in OURS:
+        from dante.config import load_settings
+
         contracts = tuple((ROOT / "data_contracts").glob("*.yaml"))
-        return code_digest("benchmarks.ours", more=contracts)
+        settings = load_settings(ROOT / "no-home").fingerprint()
+        return f"{code_digest('benchmarks.ours', more=contracts)}-{settings}"
     return code_digest(_MODULES[system], "benchmarks.rivals.door")
 
 

@@ -17,6 +17,12 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("quality")
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models that read little: here nobody minds what they learn."""
+    monkeypatch.setenv("DANTE_MODEL__TRAIN_WORDS", "1000")
+
+
 TELESCOPE = quality.Telescope("easy", 1, 3, 120)
 
 
@@ -46,6 +52,14 @@ def test_new_measures_judge_the_kept_answer(work: Path, monkeypatch: pytest.Monk
     again = quality.result("trivial", TELESCOPE, work)
     assert again["score"] != first["score"]
     assert again["measures"] == first["measures"]
+
+
+def test_settings_from_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours with another setting is another system; a rival is not."""
+    before = {name: quality.system_digest(name) for name in ("dante", "trivial")}
+    monkeypatch.setenv("DANTE_CLUSTER__RADIUS", "0.31")
+    assert quality.system_digest("dante") != before["dante"]
+    assert quality.system_digest("trivial") == before["trivial"]
 
 
 def test_ours_goes_through_its_pipeline_with_and_without_headers(work: Path) -> None:
