@@ -21,7 +21,7 @@ from dante.config import ClusterSettings
 from dante.embedding.model import PortModel
 from dante.embedding.profiles import day_profiles, embed_profiles
 
-__all__ = ["CLUSTERED", "DayClusters", "cluster_day"]
+__all__ = ["CLUSTERED", "DayClusters", "cluster_day", "density_labels"]
 
 CLUSTERED: Final[dict[str, pl.DataType]] = {
     "src": pl.UInt64(),
@@ -59,7 +59,7 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
     astray = pl.col("src").is_in(misconfigured(senders, least).implode())
     marked = senders.select("src", pl.col("packets").cast(pl.Int64), astray=astray)
     chosen = senders.filter(~astray)
-    labels, profiles = _by_density(chosen, model, settings)
+    labels, profiles = density_labels(chosen, model, settings)
     if (labels >= 0).any():
         evidence = evidence_of(chosen)
         labels = refine(evidence, labels, min_senders=least)
@@ -81,10 +81,10 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
     )
 
 
-def _by_density(
+def density_labels(
     senders: pl.DataFrame, model: PortModel, settings: ClusterSettings
 ) -> tuple[NDArray[np.int64], int]:
-    """A label for each sender, -1 for noise, and the number of distinct profiles."""
+    """A label for each sender by ports and headers alone, -1 for noise; how many profiles."""
     labels = np.full(senders.height, -1, dtype=np.int64)
     enough = fewest_senders(senders, settings.min_senders)
     profiles = day_profiles(senders, min_senders=enough)

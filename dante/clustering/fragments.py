@@ -17,20 +17,21 @@ from dante.clustering.histogram import Histogram
 from dante.clustering.refine import groups_of
 from dante.embedding import PortModel
 
-__all__ = ["join_fragments", "one_activity"]
+__all__ = ["join_fragments", "one_activity", "same_day_likeness"]
 
-_WITH_HEADERS: Final = {
-    "1": 1.304, "ports": 2.964, "rare_ports": 3.143, "trade": -0.23, "tool": 0.55, "ttl": 1.624,
-    "tcp_length": 0.667, "window": 0.112, "ip_id": -0.192, "one_sport": 0.495, "hours": 3.671,
-    "networks_low": 0.337, "networks_high": 0.009, "networks_apart": 1.127, "used_low": -0.825,
-    "used_high": -0.219, "held_low": -0.242, "held_high": 0.542, "held_smaller": 0.674,
-    "held_high_4": 1.741, "held_smaller_4": 0.327, "size": -1.564,
+WITH_HEADERS: Final = {
+    "1": -2.813, "ports": 2.528, "rare_ports": 3.898, "trade": -0.113, "tool": 0.932,
+    "ttl": 1.455, "tcp_length": 1.095, "window": 0.159, "ip_id": 0.032, "one_sport": 0.29,
+    "hours": 3.702, "networks_low": 0.375, "networks_high": -0.09, "networks_apart": 0.872,
+    "used_low": -1.212, "used_high": -0.516, "held_low": -0.527, "held_high": -0.53,
+    "held_smaller": -0.103, "held_high_4": 2.201, "held_smaller_4": 1.082, "few": 3.331,
+    "ports_of_few": 2.438,
 }  # fmt: skip
-_PORTS_ONLY: Final = {
-    "1": -0.599, "ports": 2.551, "rare_ports": 2.892, "trade": 1.475, "hours": 2.014,
-    "networks_low": 1.466, "networks_high": -0.27, "networks_apart": -0.058, "used_low": -1.018,
-    "used_high": 0.047, "held_low": 1.545, "held_high": 0.152, "held_smaller": 0.604,
-    "held_high_4": 0.553, "held_smaller_4": 0.958, "size": -1.688,
+PORTS_ONLY: Final = {
+    "1": -4.88, "ports": 1.947, "rare_ports": 2.873, "trade": 1.543, "hours": 2.799,
+    "networks_low": 0.905, "networks_high": -0.071, "networks_apart": 0.287, "used_low": -1.359,
+    "used_high": -0.018, "held_low": 0.835, "held_high": -0.188, "held_smaller": 0.355,
+    "held_high_4": 0.863, "held_smaller_4": 1.217, "few": 2.439, "ports_of_few": 2.028,
 }  # fmt: skip
 """Weights of logistic models, fitted by `benchmarks/calibrate.py`."""
 
@@ -62,9 +63,9 @@ def one_activity(
         model: the day's.
         everyday_share: as in `compare`.
     """
-    likeness = _likeness(evidence, labels, groups, model, everyday_share)
+    likeness = same_day_likeness(evidence, labels, groups, model, everyday_share=everyday_share)
     headers = bool(len(evidence.traits))
-    odds = log_odds(likeness, _WITH_HEADERS if headers else _PORTS_ONLY)
+    odds = log_odds(likeness, WITH_HEADERS if headers else PORTS_ONLY)
     apart = np.minimum.reduce([likeness[name] for name in _HARD]) < _DIFFERS
     apart |= (likeness["ports"] < _SOME_PORTS) & (likeness["used_high"] < _SOME_USERS)
     return np.where(apart, 0.0, 1 / (1 + np.exp(-np.clip(odds, -30, 30))))
@@ -111,13 +112,17 @@ def _disjoint(odds: NDArray[np.float64], surely: float) -> list[tuple[int, int]]
     return pairs
 
 
-def _likeness(
+def same_day_likeness(
     evidence: Evidence,
     labels: NDArray[np.int64],
     groups: list[Histogram],
     model: PortModel,
+    *,
     everyday_share: float,
 ) -> Likeness:
+    """The numbers of all pairs of a day's clusters, each (k, k): those of `compare`, and what one's
+    senders have to do with the other's ports. Arguments as of `one_activity`.
+    """
     numbers = compare(groups, groups, model, evidence, everyday_share=everyday_share)
     ours, theirs = numbers["networks_of_ours"], numbers["networks_of_theirs"]
     numbers["networks_low"], numbers["networks_high"] = (
@@ -132,7 +137,8 @@ def _likeness(
     numbers["held_smaller"] = np.where(smaller, held, held.T)
     numbers["held_high_4"] = numbers["held_high"] ** 4
     numbers["held_smaller_4"] = numbers["held_smaller"] ** 4
-    numbers["size"] = np.log(np.minimum(sizes[:, None], sizes[None, :]))
+    numbers["few"] = 1 / np.sqrt(np.minimum(sizes[:, None], sizes[None, :]))
+    numbers["ports_of_few"] = numbers["ports"] * numbers["few"]
     return numbers
 
 

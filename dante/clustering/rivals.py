@@ -1,8 +1,9 @@
-"""Two actors on the very same ports, with the same tool, told apart by hours and networks.
+"""Two actors on the same ports, or nearly, with the same tool: told apart by hours and networks.
 
-Ports and headers put them into one cluster. Where one keeps to its own hours and one to its own
-networks, the cluster is a mixture of two that say so: it is split if both differ clearly. One of
-them alone splits nothing, for a botnet's hosts too are thicker in some networks, and awake by day.
+Ports and headers put them into one cluster. Where one keeps to its own hours, one to its own
+networks, or tries ports the other does not, the cluster is a mixture of two that say so: it is
+split if two of the three differ clearly. One of them alone splits nothing, for a botnet's hosts too are
+thicker in some networks, awake by day, and try their own part of its ports.
 """
 
 from dataclasses import dataclass
@@ -21,10 +22,15 @@ _STEP: Final = 2
 _INSIDE: Final = 0.8
 _THICK: Final = 20  # times as many in a network as of anybody
 _ROUNDS: Final = 6
+_SAMPLE: Final = 4096
 _HOURS_ALIKE: Final = 0.75  # Bhattacharyya coefficient of hours below which they differ
 _NETWORKS_DIFFER: Final = 1.5  # mean log ratio of one's senders in its own networks to the other's
-_GAIN: Final = 15.0  # log likelihood that two must be better than one
+_GAIN: Final = 25.0  # log likelihood that two must be better than one
 _HOUR: Final = 0.02
+_PORTS_ALIKE: Final = 0.8
+_CHANGING: Final = 6  # words of about half the senders that are tried as a beginning
+_SOME: Final = 0.1
+_WORDS: Final = 2 * 65_536
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,9 @@ def split_rivals(
     return labels
 
 
-def _two(evidence: Evidence, rows: NDArray[np.int64], least: int) -> _Split | None:
+def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split | None:
+    """The better of two parts, if they are two actors; of a large cluster a sample decides."""
+    rows = everyone[:: -(-len(everyone) // _SAMPLE)]
     if len(rows) < 2 * least:
         return None
     whole = _likelihood(evidence, rows, rows).sum()
@@ -71,11 +79,17 @@ def _two(evidence: Evidence, rows: NDArray[np.int64], least: int) -> _Split | No
         gain = float(parts + (shares * np.log(shares)).sum() * len(rows) - whole)
         if gain > (_GAIN if best is None else best.gain) and _differ(evidence, one, other):
             best = _Split(gain, one)
-    return best
+    if best is None or len(rows) == len(everyone):
+        return best
+    other = np.setdiff1d(rows, best.one)
+    better = _likelihood(evidence, everyone, best.one) - _likelihood(evidence, everyone, other)
+    return _Split(best.gain, everyone[better + np.log(len(best.one) / len(other)) > 0])
 
 
 def _seeds(evidence: Evidence, rows: NDArray[np.int64], least: int) -> list[NDArray[np.bool_]]:
-    """Parts to begin with: those in thick networks, those of a shift, and those of both."""
+    """Parts to begin with: those in thick networks, those of a shift, those of both, and those
+    that use a word about half of them use.
+    """
     place = evidence.network[rows]
     seen = np.bincount(place, minlength=len(evidence.networks))[place]
     thick = (seen >= 2) & (seen / len(rows) > _THICK * evidence.network_odds[place])
@@ -85,6 +99,13 @@ def _seeds(evidence: Evidence, rows: NDArray[np.int64], least: int) -> list[NDAr
         inside = evidence.hours[rows][:, shift].sum(axis=1) > _INSIDE
         if inside.sum() >= least:
             seeds += [inside & thick, inside]
+    uses = evidence.uses[rows].tocsc()
+    shares = np.diff(uses.indptr) / len(rows)
+    half = np.argsort(np.abs(shares - 0.5), kind="stable")[:_CHANGING]
+    for word in half[(shares[half] > _SOME) & (shares[half] < 1 - _SOME)].tolist():
+        seed = np.zeros(len(rows), dtype=np.bool_)
+        seed[uses.indices[uses.indptr[word] : uses.indptr[word + 1]]] = True
+        seeds.append(seed)
     return seeds
 
 
@@ -107,7 +128,11 @@ def _settled(
 def _likelihood(
     evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    return _networks(evidence, rows, part) + _hours(evidence, rows, part)
+    return (
+        _networks(evidence, rows, part)
+        + _hours(evidence, rows, part)
+        + _ports(evidence, rows, part)
+    )
 
 
 def _networks(
@@ -132,15 +157,29 @@ def _hours(
     return np.asarray(evidence.hours[rows] @ np.log(odds))
 
 
+def _ports(
+    evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    shares = np.asarray(evidence.shares[part].sum(axis=0)).ravel()
+    odds = (shares + 1 / _WORDS) / (len(part) + 1)
+    return np.asarray(evidence.telling[rows] @ np.log(odds))
+
+
 def _differ(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
-    day_one, day_other = (
-        smooth_hours(evidence.hours[part].mean(axis=0)) + _HOUR for part in (one, other)
+    hours = _alike(
+        *(smooth_hours(evidence.hours[part].mean(axis=0)) + _HOUR for part in (one, other))
     )
-    alike = np.sqrt(day_one / day_one.sum() * day_other / day_other.sum()).sum()
-    if alike >= _HOURS_ALIKE:
-        return False
+    ports = _alike(
+        *(np.asarray(evidence.shares[part].sum(axis=0)).ravel() for part in (one, other))
+    )
     apart = [
         (_networks(evidence, mine, mine) - _networks(evidence, mine, others)).mean()
         for mine, others in ((one, other), (other, one))
     ]
-    return bool(max(apart) > _NETWORKS_DIFFER)
+    clear = [hours < _HOURS_ALIKE, ports < _PORTS_ALIKE, max(apart) > _NETWORKS_DIFFER]
+    return sum(clear) >= 2
+
+
+def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """The Bhattacharyya coefficient of two histograms."""
+    return float(np.sqrt(one / one.sum() * other / other.sum()).sum())

@@ -19,18 +19,18 @@ from dante.tracking.track import Track
 
 __all__ = ["Matches", "Overlap", "match_clusters", "probabilities", "sender_overlap"]
 
-_WITH_HEADERS: Final = {
-    "1": -4.134, "ports": 3.514, "rare_ports": 3.254, "trade": -1.974, "tool": 0.519, "ttl": 1.382,
-    "tcp_length": 0.859, "window": 0.207, "ip_id": -0.365, "one_sport": 0.306, "hours": 1.024,
-    "networks_of_ours": 0.501, "networks_of_theirs": -0.283, "of_cluster": 1.183,
-    "of_track": -0.791, "mutual": 2.577, "ports_twice": 3.432, "away": 0.202,
-    "networks_apart": 2.182, "few": 2.344, "ports_of_few": 2.419, "strangers": -0.671,
+WITH_HEADERS: Final = {
+    "1": -5.022, "ports": 2.199, "rare_ports": 2.344, "trade": -0.411, "tool": 0.02, "ttl": 0.933,
+    "tcp_length": 0.902, "window": 0.946, "ip_id": 0.233, "one_sport": -0.405, "hours": 1.33,
+    "networks_of_ours": 0.706, "networks_of_theirs": -0.325, "of_cluster": 1.96,
+    "of_track": -1.439, "mutual": 2.493, "ports_twice": 3.507, "away": 0.902,
+    "networks_apart": 1.423, "few": 0.702, "ports_of_few": 1.184, "strangers": 1.084,
 }  # fmt: skip
-_PORTS_ONLY: Final = {
-    "1": -7.903, "ports": 2.612, "rare_ports": 3.706, "trade": -0.574, "hours": 2.973,
-    "networks_of_ours": 0.856, "networks_of_theirs": -0.247, "of_cluster": 1.236,
-    "of_track": -0.486, "mutual": 4.603, "ports_twice": 1.694, "away": 0.611,
-    "networks_apart": 1.596, "few": 2.048, "ports_of_few": 2.385, "strangers": 1.821,
+PORTS_ONLY: Final = {
+    "1": -9.209, "ports": 2.233, "rare_ports": 2.658, "trade": 1.785, "hours": 3.087,
+    "networks_of_ours": 0.801, "networks_of_theirs": -0.316, "of_cluster": 2.126,
+    "of_track": -0.783, "mutual": 4.574, "ports_twice": 2.019, "away": 1.141,
+    "networks_apart": 1.507, "few": 0.726, "ports_of_few": 1.303, "strangers": 2.338,
 }  # fmt: skip
 """Weights of logistic models, fitted by `benchmarks/calibrate.py`."""
 
@@ -169,7 +169,7 @@ def probabilities(
         "strangers": (overlap.mutual == 0) * (1 - away)[None, :],
     }
     headers = bool(len(evidence.traits))
-    odds = log_odds(numbers, _WITH_HEADERS if headers else _PORTS_ONLY)
+    odds = log_odds(numbers, WITH_HEADERS if headers else PORTS_ONLY)
     gone = np.array([track.state == "ended" for track in tracks])
     odds = np.where(numbers["ports"] < _SOME_PORTS, _NEVER, odds)
     probability = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
