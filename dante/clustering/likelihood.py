@@ -23,7 +23,7 @@ _WORDS: Final = 2 * 65_536
 # The part of chance that falls on what others look for as well.
 _POPULAR: Final = 0.05
 # A group of few is never sure to have shown all its words.
-_MOST_NEW: Final = 0.5
+_MOST_NEW: Final = 0.1
 _LEAST: Final = 1e-9
 _ROWS: Final = 50_000  # senders judged at once
 

@@ -15,6 +15,7 @@ __all__ = ["MARGIN", "coherent", "groups_of", "refine"]
 MARGIN: Final = 2.0
 """How much likelier than chance, as a logarithm, a group must make a sender."""
 _ROUNDS: Final = 3
+_SHARED: Final = 0.5 - 1e-9
 
 
 def groups_of(evidence: Evidence, labels: NDArray[np.int64]) -> list[Histogram]:
@@ -52,7 +53,8 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
 def coherent(
     evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
 ) -> NDArray[np.int64]:
-    """Labels without senders that share no word with their cluster, and without what is too small.
+    """Labels without senders of whose words less than half are shared in their cluster, and without
+    what is too small then.
 
     Headers, hours and networks alone make no company: an activity is what its members do alike.
     """
@@ -66,9 +68,9 @@ def coherent(
     )
     users = (of @ evidence.uses).tocsr()
     users.data = (users.data >= 2).astype(np.float64)
-    together = np.asarray(evidence.uses[members].multiply(users[labels[members]]).sum(axis=1))
+    together = np.asarray(evidence.shares[members].multiply(users[labels[members]]).sum(axis=1))
     labels = labels.copy()
-    labels[members[together.ravel() == 0]] = -1
+    labels[members[together.ravel() < _SHARED]] = -1
     sizes = np.bincount(labels[labels >= 0], minlength=number)
     labels[(labels >= 0) & (sizes[labels] < min_senders)] = -1
     return _numbered(labels)

@@ -177,7 +177,7 @@ def _differ(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]
         for mine, others in ((one, other), (other, one))
     ]
     clear = [hours < _HOURS_ALIKE, ports < _PORTS_ALIKE, max(apart) > _NETWORKS_DIFFER]
-    return sum(clear) >= 2
+    return bool(sum(clear) >= 2)
 
 
 def _alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
