@@ -59,6 +59,8 @@ _FRAGMENT, _AH = 44, 51
 _EXTENSIONS: Final = (0, 43, _FRAGMENT, _AH, 60)
 _MOST_EXTENSIONS: Final = 32
 _ENDLESS: Final = 1 << 30
+# The place of a fragment, behind its flags.
+_OFFSET: Final = np.uint16(0x1FFF)
 
 # Bytes that a packet's word needs of the header behind IP's, by protocol: ports, type and code.
 _NEEDED: Final = np.zeros(256, np.uint8)
@@ -171,20 +173,21 @@ def _not_ip(why: _Bytes, found: Inside, ip: _Bits) -> None:
 
 
 def _four(head: _Array, have: Integers) -> _Headers:
-    size = (head["version"] & 15).astype(np.int64) << 2
-    length = head["length"].astype(np.int64)
-    end = np.where(length == 0, _ENDLESS, length)
+    size = (head["version"] & np.uint8(15)).astype(np.int64) << 2
+    length = head["length"].astype(np.uint16)
+    end = length.astype(np.int64)
+    end[length == 0] = _ENDLESS
     why = np.zeros(have.size, np.uint8)
-    why[head["fragment"] & 0x1FFF != 0] = _LATER
+    why[head["fragment"] & _OFFSET != 0] = _LATER
     why[(size < 20) | (size > end)] = _BROKEN
     why[have < 16] = _CUT_IP
     return _Headers(
         src=head["src"].astype(np.uint64),
         dst=head["dst"].astype(np.uint64),
         proto=np.ascontiguousarray(head["proto"]),
-        ttl=np.ascontiguousarray(head["ttl"]),
+        ttl=head["ttl"],
         ip_id=head["id"].astype(np.uint16),
-        length=head["length"].astype(np.uint16),
+        length=length,
         size=size,
         end=end,
         most=20,
@@ -274,13 +277,14 @@ def _packets(
         headers.why[lost] = np.where(cut, _CUT_PORTS, _NO_PORTS)
     ports, tcp = needed == 4, proto == TCP
     first = behind["first"].astype(np.uint16)
-    dport = np.where(ports, behind["dport"], first)
+    dport = first.copy()
+    np.copyto(dport, behind["dport"], where=ports)
     columns = {
         "ts": _column(frames.ts, time=True),
         "src": _column(headers.src),
         "dst": _column(headers.dst, have >= headers.most),
         "proto": _column(proto),
-        "dport": _column(dport.astype(np.uint16), needed > 0),
+        "dport": _column(dport, needed > 0),
         "sport": _column(first, ports),
         "ttl": _column(headers.ttl),
         "tcp_flags": _column(behind["flags"], tcp & (left >= 14)),

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from dante.sources.batch import Batch, gather
+from dante.sources.batch import Batch
 from dante.sources.captures import Found, read_windows
 from dante.sources.chain import Lengths, across
 from dante.sources.format import Format, Head
@@ -66,14 +66,10 @@ def read_pcap(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[
         SourceError: it is no capture, or of a link type that is not read, or it is damaged in
             front of its first record.
     """
-    return gather(_batches(path, reading, rows_per_batch), rows_per_batch)
-
-
-def _batches(path: Path, reading: Reading, limit: int) -> Iterator[Batch]:
     source = OctetSource(path)
     window = source.window()
     records = _Records(_kind(source, window))
-    return read_windows(source, window, _HEADER, records, reading.sensor, limit)
+    yield from read_windows(source, window, _HEADER, records, reading.sensor, rows_per_batch)
 
 
 def _kind(source: OctetSource, window: Window) -> _Kind:
@@ -110,13 +106,15 @@ class _Records:
     def find(self, window: Window, start: int, lost: int | None) -> Found:
         mended = walk_mended(window, start, self, lost)
         head = window.fields(self._header, mended.at)
-        part = head["part"].astype(np.int64)
+        part = head["part"]
         untimed = part >= self._kind.unit
-        seconds = head["s"].astype(np.int64)
+        ts = head["s"].astype(np.int64)
+        ts *= 1_000_000
+        ts += part if self._kind.unit == 1_000_000 else part // 1000
         return Found(
             at=mended.at + self._kind.size,
             kept=head["kept"].astype(np.int64),
-            ts=seconds * 1_000_000 + part // (self._kind.unit // 1_000_000),
+            ts=ts,
             untimed=untimed if untimed.any() else None,
             link=self._kind.link,
             damage=mended.damage,
@@ -137,11 +135,15 @@ class _Records:
 
     def wrong(self, window: Window, at: Integers) -> int:
         """Zeros, which a crash leaves at the end of a file, are no records."""
-        head = window.fields(self._header, at)
-        zeros = np.flatnonzero((head["size"] == 0) & (head["kept"] == 0) & (head["s"] == 0))
+        if not at.size:
+            return 0
+        # Records of no bytes are rare, and only they are looked at.
+        none = np.append(np.flatnonzero(np.diff(at) == self._kind.size), at.size - 1)
+        head = window.fields(self._header, at[none])
+        zeros = none[(head["size"] == 0) & (head["kept"] == 0) & (head["s"] == 0)]
         fine = int(zeros[0]) if zeros.size else at.size
         if fine:
-            ends = head["s"][[0, fine - 1]].astype(np.int64)
+            ends = window.fields(self._header, at[[0, fine - 1]])["s"].astype(np.int64)
             known = self._seconds or (int(ends[0]), int(ends[0]))
             self._seconds = min(known[0], int(ends.min())), max(known[1], int(ends.max()))
         return fine

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from dante.sources.batch import Batch, gather
+from dante.sources.batch import Batch
 from dante.sources.captures import Found, read_windows
 from dante.sources.chain import Lengths, across
 from dante.sources.format import Format, Head
@@ -45,16 +45,12 @@ def read_pcapng(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterato
     Raises:
         SourceError: it is no capture, or it is damaged in front of its first packet.
     """
-    return gather(_batches(path, reading, rows_per_batch), rows_per_batch)
-
-
-def _batches(path: Path, reading: Reading, limit: int) -> Iterator[Batch]:
     source = OctetSource(path)
     window = source.window()
     order = _ORDERS.get(window.data[8:12])
     if order is None or window.data[:4] != _SECTION.to_bytes(4):
         raise source.unreadable("not a capture of blocks, which begins with 0a0d0d0a")
-    return read_windows(source, window, 0, _Blocks(order), reading.sensor, limit)
+    yield from read_windows(source, window, 0, _Blocks(order), reading.sensor, rows_per_batch)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _RUN_BYTES: Final = 96 << 20
 _BLOCK: Final = 1 << 14
 _MOST_FILES: Final = 256
 _NO_DAY: Final = -(1 << 31)
+_DAY: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1)
 _Days = npt.NDArray[np.int64]
 _Counts = dict[int, int]
@@ -78,7 +79,7 @@ class Runs:
         if len(counts) > 1:
             keys.append(days)
         if keys:
-            run = run[pl.Series(stable_order(*keys))]
+            run = _ordered(run, stable_order(*keys))
         self._held.append((_Held(run), counts))
         self._held_bytes += int(run.estimated_size())
         if self._held_bytes > self.most_bytes:
@@ -256,13 +257,29 @@ def _merge(parts: list[_Part], by: tuple[str, ...]) -> Iterator[pl.DataFrame]:
         if frames:
             whole = pl.concat(frames, rechunk=True)
             order = stable_order(*(_key(whole, name) for name in reversed(by)))
-            yield whole[pl.Series(order)]
+            yield _ordered(whole, order)
         if not ends:
             return
 
 
+def _ordered(frame: pl.DataFrame, order: npt.NDArray[np.uint32]) -> pl.DataFrame:
+    """The rows of a frame in an order. Columns of one value, as many are, stay as they are."""
+    moved = [name for name in frame.columns if not _is_one_value(frame[name])]
+    return frame.with_columns(frame.select(moved)[pl.Series(order)].get_columns())
+
+
+def _is_one_value(column: pl.Series) -> bool:
+    if column.null_count():
+        return column.null_count() == column.len()
+    return column.dtype == pl.String and bool((column == column[0]).all())
+
+
 def _days(column: pl.Series) -> _Days:
     """Days since 1970; `_NO_DAY` where there is none."""
+    if column.dtype != pl.Date and not column.null_count():
+        times = column.to_physical().to_numpy()
+        first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
+        return np.full(times.size, first) if first == last else times // _DAY
     days = column.dt.epoch("d") if column.dtype == pl.Date else column.dt.date().to_physical()
     return days.fill_null(_NO_DAY).to_numpy().astype(np.int64)
 

@@ -22,7 +22,7 @@ from polars.testing import assert_frame_equal
 from dante.errors import SourceError
 from dante.schema import PACKETS, QUARANTINE, parse_address
 from dante.simulate import Scenario, simulate_days, write_pcap
-from dante.sources import Reading, format_of, read_batches
+from dante.sources import Reading, format_of, octets, read_batches, streams
 from tests.sources import captures
 from tests.sources.conftest import Documented
 
@@ -412,3 +412,113 @@ def test_the_commands_of_the_page(documented: Documented) -> None:
     }
     said = documented("formats/captures.md", made)
     assert "pcap)" in said[0] and "pcapng)" in said[1]
+
+
+def test_zeros_at_the_end_are_one_refused_row(tmp_path: Path) -> None:
+    """A crash leaves zeros: megabytes of them are one row, in each kind of capture."""
+    for flavour in ("pcap on link 101", "pcapng"):
+        whole = captures.FLAVOURS[flavour](random.Random(9), 40)
+        packets, refused = read(tmp_path, whole + bytes(3_000_001))
+        assert merged(packets, refused)[:40] == merged(*read(tmp_path, whole))
+        assert refused["row"][-1] == packets.height + refused.height == 41
+        place = f"damaged at byte {len(whole):,}, and nothing is read behind it"
+        assert place in refused["reason"][-1]
+
+
+def test_reading_goes_on_over_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However a file falls into windows, it is the same rows, damage and all."""
+    for flavour in ("pcap on link 1", "pcapng, several sections", "pcap with longer records"):
+        whole = captures.FLAVOURS[flavour](random.Random(10), 300)
+        at = list(captures.records(whole))
+        data = bytearray(whole)
+        for struck in (20, 150, 151, 280):
+            data[at[struck].length : at[struck].length + 4] = b"\xff\xff\xff\xff"
+        monkeypatch.setattr(octets, "WINDOW", 1 << 24)
+        one = read(tmp_path, bytes(data))
+        assert one[0].height + one[1].height >= 297
+        for size in (100, 1000, 7001):
+            monkeypatch.setattr(octets, "WINDOW", size)
+            monkeypatch.setattr(streams, "_CHUNK", size)
+            for frame, other in zip(one, read(tmp_path, bytes(data)), strict=True):
+                assert_frame_equal(frame, other)
+
+
+def test_a_section_of_the_other_order_behind_damage(tmp_path: Path) -> None:
+    """Where damage swallows a section's end, reading goes on with the next one's byte order."""
+    rng = random.Random(11)
+    raw = [captures.Interface(captures.RAW)]
+    first = captures.capture_section(captures.several(rng, raw, 20), raw, rng)
+    second = captures.capture_section(captures.several(rng, raw, 20), raw, rng, order=">")
+    rows = merged(*read(tmp_path, first + second))
+    cut = list(captures.records(first))[15].start
+    found = merged(*read(tmp_path, first[: cut + 20] + second))
+    assert found[:15] == rows[:15]
+    assert found[16:] == rows[20:]
+    assert f"damaged at byte {cut:,}; reading goes on at byte {cut + 20:,}" in found[15][1]
+
+
+def test_a_capture_within_a_payload_is_no_packet(tmp_path: Path) -> None:
+    """What lies within a whole record is never read as records."""
+    rng = random.Random(12)
+    inner = captures.classic(captures.packets(rng, captures.RAW, 20), captures.RAW)
+    made = captures.packets(rng, captures.RAW, 3, odd=0)
+    made[1] = replace(made[1], data=made[1].data + inner, size=len(made[1].data) + len(inner))
+    packets, refused = read(tmp_path, captures.classic(made, captures.RAW))
+    assert packets.height + refused.height == 3
+
+
+@pytest.mark.parametrize("link", [2, 105, 147, 0xFFFF])
+def test_a_capture_of_another_link_is_an_error(tmp_path: Path, link: int) -> None:
+    """A pcap of a link that is not read is refused whole, with what is read."""
+    with pytest.raises(SourceError, match=f"of type {link}, which is not read; read are 0, 1"):
+        read(tmp_path, captures.classic([], link))
+
+
+def test_the_upper_bits_of_a_link_are_of_its_checksums(tmp_path: Path) -> None:
+    """Bits that tell the length of a frame's checksum are no part of the link's type."""
+    made = captures.packets(random.Random(13), captures.ETHERNET, 5, odd=0)
+    data = captures.classic(made, captures.ETHERNET | 0x24000000)
+    assert sum(frame.height for frame in read(tmp_path, data)) == 5
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    flavour=st.sampled_from(list(captures.FLAVOURS)),
+    seed=st.integers(0, 9),
+    changes=st.lists(
+        st.tuples(st.floats(0, 1), st.sampled_from(("flip", "cut", "splice", "giant")),
+                  st.integers(0, 2**32 - 1)), min_size=1, max_size=4,
+    ),
+)  # fmt: skip
+def test_any_mutation_keeps_what_is_in_front_of_it(
+    flavour: str,
+    seed: int,
+    changes: list[tuple[float, str, int]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Flips, cuts, splices and giant numbers cost no packet in front of them, and no crash."""
+    folder = tmp_path_factory.mktemp("mutated")
+    whole = captures.FLAVOURS[flavour](random.Random(seed), 30)
+    rows = merged(*read(folder, whole))
+    data = bytearray(whole)
+    first = len(data)
+    for place, how, number in changes:
+        at = int(place * len(data))
+        first = min(first, at)
+        if how == "flip":
+            data[at : at + 1] = bytes([data[at] ^ (1 << number % 8)]) if at < len(data) else b""
+        elif how == "cut":
+            del data[at : at + 1 + number % 200]
+        elif how == "splice":
+            other = number % len(data)
+            data[at:at] = data[other : other + number % 300]
+        else:
+            data[at : at + 4] = number.to_bytes(4)
+    try:
+        packets, refused = read(folder, bytes(data), 16)
+    except SourceError as error:
+        assert str(folder) in str(error)
+        assert not holds_packets(whole[:first])
+        return
+    found = merged(packets, refused)
+    assert found[: holds_packets(whole[:first])] == rows[: holds_packets(whole[:first])]
