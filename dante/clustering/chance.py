@@ -11,6 +11,7 @@ from dante.schema import TCP, UDP
 __all__ = ["fewest_senders", "misconfigured"]
 
 _PORTS: Final = 65_536
+_FIRST_IPV6: Final = 1 << 32
 # Ports that reach the threshold by chance on a day, in all.
 _BY_CHANCE: Final = 0.1
 # Below this share of untouched ports their number says little about the rate.
@@ -37,9 +38,7 @@ def fewest_senders(senders: pl.DataFrame, least: int) -> int:
     for proto in (TCP, UDP):
         users = words.filter(pl.col("words") // _PORTS == proto)["len"].to_numpy()
         rate = _rate(users)
-        numbers = np.arange(answer, answer + 10_000)
-        enough = poisson.sf(numbers - 1, rate) * _PORTS <= _BY_CHANCE
-        answer = int(numbers[int(enough.argmax())])
+        answer = max(answer, int(poisson.isf(_BY_CHANCE / _PORTS, rate)) + 1)
     return answer
 
 
@@ -55,6 +54,7 @@ def misconfigured(senders: pl.DataFrame, least: int) -> pl.Series:
 
     A sender of few packets calls one address by chance; but of a port's senders that do, no more
     share an address than an even spread would have them, unless something points them there.
+    A /64 of IPv6 is no address: whoever scans inside one calls many that have one number.
 
     Args:
         senders: frame of `dante.sequences.SENDERS`.
@@ -64,7 +64,7 @@ def misconfigured(senders: pl.DataFrame, least: int) -> pl.Series:
         Their `src`, sorted; none where the source has no destinations.
     """
     single = (
-        senders.filter(pl.col("target").is_not_null())
+        senders.filter(pl.col("target") < _FIRST_IPV6)
         .select("src", "target", "words")
         .explode("words", empty_as_null=False)
     )
