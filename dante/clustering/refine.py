@@ -4,7 +4,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from dante.clustering.evidence import Evidence
 from dante.clustering.histogram import Histogram, histogram
@@ -62,16 +61,16 @@ def coherent(
     members = np.flatnonzero(labels >= 0)
     if not len(members):
         return labels
-    number = int(labels.max()) + 1
-    of = sparse.csr_array(
-        (np.ones(len(members)), (labels[members], members)), shape=(number, evidence.n)
-    )
-    users = (of @ evidence.uses).tocsr()
-    users.data = (users.data >= 2).astype(np.float64)
-    together = np.asarray(evidence.shares[members].multiply(users[labels[members]]).sum(axis=1))
+    # Pairs of cluster and word: a table of them, or of words a member might share, grows with the
+    # square of a cluster whose senders each try ports of their own besides.
+    used = evidence.uses[members]
+    sender = np.repeat(np.arange(len(members)), np.diff(used.indptr))
+    pair = labels[members][sender] * len(evidence.words) + used.indices
+    _, place, users = np.unique(pair, return_inverse=True, return_counts=True)
+    shared = np.bincount(sender, users[place] >= 2, minlength=len(members))
     labels = labels.copy()
-    labels[members[together.ravel() < _SHARED]] = -1
-    sizes = np.bincount(labels[labels >= 0], minlength=number)
+    labels[members[shared < _SHARED * np.diff(used.indptr)]] = -1
+    sizes = np.bincount(labels[labels >= 0], minlength=int(labels.max(initial=-1)) + 1)
     labels[(labels >= 0) & (sizes[labels] < min_senders)] = -1
     return _numbered(labels)
 
