@@ -5,12 +5,14 @@ from dante.clustering.evidence import Evidence, evidence_of
 from dante.clustering.fragments import one_activity
 from dante.clustering.histogram import Histogram
 from dante.clustering.refine import groups_of
+from dante.clustering.rivals import are_rivals
 from dante.clustering.weighted import weighted_hdbscan
 
 __all__ = [
     "DayClusters",
     "Evidence",
     "Histogram",
+    "are_rivals",
     "cluster_day",
     "evidence_of",
     "groups_of",

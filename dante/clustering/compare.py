@@ -23,6 +23,7 @@ HEADER_NUMBERS: Final = ("tool", "ttl", "tcp_length", "window", "ip_id", "one_sp
 _UNLIKE: Final = 0.01
 _NETWORKS: Final = (-3.0, 6.0)
 _HOUR: Final = 0.02
+_RARE: Final = 0.05
 
 
 def compare(
@@ -103,9 +104,19 @@ def _headers(
         mine = fields == COUNTED.index(name)
         a, b = left[:, mine], right[:, mine]
         both = (a.sum(axis=1) > 0)[:, None] & (b.sum(axis=1) > 0)[None, :]
-        alike = np.sqrt(_shares(a)) @ np.sqrt(_shares(b)).T
+        alike = np.sqrt(_common(a)) @ np.sqrt(_common(b)).T
         numbers[name] = np.where(both, np.log(np.maximum(alike, _UNLIKE)), 0.0)
     return numbers
+
+
+def _common(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shares of values, with all that few of a group show in one place at the end.
+
+    Mirai draws a window at its start: that its senders all have others is what they have in common.
+    """
+    shares = _shares(counts)
+    rare = shares < _RARE
+    return np.column_stack([np.where(rare, 0.0, shares), np.where(rare, shares, 0.0).sum(axis=1)])
 
 
 def _hours(groups: Sequence[Histogram]) -> NDArray[np.float64]:

@@ -2,8 +2,8 @@
 
 Ports and headers put them into one cluster. Where one keeps to its own hours, one to its own
 networks, or tries ports the other does not, the cluster is a mixture of two that say so: it is
-split if two of the three differ clearly. One of them alone splits nothing, for a botnet's hosts too are
-thicker in some networks, awake by day, and try their own part of its ports.
+split if two of the three differ clearly. One of them alone splits nothing, for a botnet's hosts too
+are thicker in some networks, awake by day, and try their own part of its ports.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dante.clustering.evidence import HOURS, Evidence
 from dante.clustering.likelihood import smooth_hours
 
-__all__ = ["split_rivals"]
+__all__ = ["are_rivals", "split_rivals"]
 
 _WINDOW: Final = 4  # hours of a shift that is tried as a beginning
 _STEP: Final = 2
@@ -77,7 +77,7 @@ def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split 
         shares = np.array([len(one), len(other)]) / len(rows)
         parts = _likelihood(evidence, one, one).sum() + _likelihood(evidence, other, other).sum()
         gain = float(parts + (shares * np.log(shares)).sum() * len(rows) - whole)
-        if gain > (_GAIN if best is None else best.gain) and _differ(evidence, one, other):
+        if gain > (_GAIN if best is None else best.gain) and are_rivals(evidence, one, other):
             best = _Split(gain, one)
     if best is None or len(rows) == len(everyone):
         return best
@@ -165,7 +165,10 @@ def _ports(
     return np.asarray(evidence.telling[rows] @ np.log(odds))
 
 
-def _differ(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
+    """Whether two parts of a day's senders (positions) differ clearly in two of ports, hours and
+    networks.
+    """
     hours = _alike(
         *(smooth_hours(evidence.hours[part].mean(axis=0)) + _HOUR for part in (one, other))
     )

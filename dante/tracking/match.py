@@ -20,11 +20,11 @@ from dante.tracking.track import Track
 __all__ = ["Matches", "Overlap", "match_clusters", "probabilities", "sender_overlap"]
 
 WITH_HEADERS: Final = {
-    "1": -5.022, "ports": 2.199, "rare_ports": 2.344, "trade": -0.411, "tool": 0.02, "ttl": 0.933,
-    "tcp_length": 0.902, "window": 0.946, "ip_id": 0.233, "one_sport": -0.405, "hours": 1.33,
-    "networks_of_ours": 0.706, "networks_of_theirs": -0.325, "of_cluster": 1.96,
-    "of_track": -1.439, "mutual": 2.493, "ports_twice": 3.507, "away": 0.902,
-    "networks_apart": 1.423, "few": 0.702, "ports_of_few": 1.184, "strangers": 1.084,
+    "1": -5.485, "ports": 2.799, "rare_ports": 2.908, "trade": 0.141, "tool": 0.448, "ttl": 0.841,
+    "tcp_length": 0.677, "window": -0.133, "ip_id": 0.407, "one_sport": 0.59, "hours": 2.347,
+    "networks_of_ours": 0.65, "networks_of_theirs": -0.435, "of_cluster": -0.126,
+    "of_track": 0.128, "mutual": 1.646, "ports_twice": 3.648, "away": 0.43,
+    "networks_apart": 1.535, "few": 0.551, "ports_of_few": 1.238, "strangers": -0.852,
 }  # fmt: skip
 PORTS_ONLY: Final = {
     "1": -9.209, "ports": 2.233, "rare_ports": 2.658, "trade": 1.785, "hours": 3.087,

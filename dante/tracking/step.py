@@ -8,7 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dante.clustering import Evidence, Histogram, evidence_of, groups_of, one_activity
+from dante.clustering import (
+    Evidence,
+    Histogram,
+    are_rivals,
+    evidence_of,
+    groups_of,
+    one_activity,
+)
 from dante.clustering.histogram import histogram, mixed, scaled
 from dante.config import Settings
 from dante.embedding.model import PortModel
@@ -275,6 +282,9 @@ def _match(
         min_senders=settings.cluster.min_senders,
     )
     same_day = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
+    for one, other in np.argwhere(np.triu(same_day, 1) > settings.track.same_day).tolist():
+        if are_rivals(evidence, np.flatnonzero(labels == one), np.flatnonzero(labels == other)):
+            same_day[one, other] = same_day[other, one] = 0.0
     return match_clusters(probability, numbers, same_day, settings.track)
 
 
