@@ -1,6 +1,7 @@
 """Captures of any kind → batches: frames and damage, numbered as rows in the file's order."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from dante.sources.frames import Frames
 from dante.sources.ipheaders import read_frames
 from dante.sources.mended import Damage
 from dante.sources.octets import Integers, OctetSource, Window
+from dante.store.ahead import ahead
 
 __all__ = ["Capture", "Found", "read_windows"]
 
@@ -64,27 +66,40 @@ def read_windows(
     """
     row = 0
     damaged: list[str] = []  # in front of the first frame: a file without any is an error
+    # Where frames begin in the next window is found while those of this one are read.
+    with closing(ahead(_found(source, window, start, capture))) as windows:
+        for window, found in windows:
+            whole = window.last and found.lost is None and source.damage is None
+            places = [(place.before, _told(place)) for place in found.damage]
+            if window.last:
+                places += _at_end(source, window, found)
+            # Half a packet is what a file may end with that is still written to.
+            if row or found.at.size or whole:
+                places = [(0, told) for told in damaged] + places
+                damaged = []
+                for batch in _rows(window, found, places, row, sensor, limit):
+                    yield batch
+                    row += batch.rows
+            else:
+                damaged += [told for _, told in places]
+            if len(damaged) > _MOST_DAMAGE:
+                break
+    if damaged:
+        raise source.unreadable(f"not one packet can be read: {damaged[0]}")
+
+
+def _found(
+    source: OctetSource, window: Window, start: int, capture: Capture
+) -> Iterator[tuple[Window, Found]]:
+    """A file's windows, and what each holds."""
     lost = None
     while True:
         found = capture.find(window, start, lost)
-        lost = found.lost
-        places = [(place.before, _told(place)) for place in found.damage]
+        yield window, found
         if window.last:
-            places += _at_end(source, window, found)
-        # Half a packet is what a file may end with that is still written to.
-        if row or found.at.size or (window.last and lost is None and source.damage is None):
-            places = [(0, told) for told in damaged] + places
-            damaged = []
-            for batch in _rows(window, found, places, row, sensor, limit):
-                yield batch
-                row += batch.rows
-        else:
-            damaged += [told for _, told in places]
-        if window.last or len(damaged) > _MOST_DAMAGE:
-            break
+            return
+        lost = found.lost
         window, start = source.window(window, found.end), 0
-    if damaged:
-        raise source.unreadable(f"not one packet can be read: {damaged[0]}")
 
 
 def _told(place: Damage) -> str:
