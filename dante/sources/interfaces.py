@@ -1,6 +1,7 @@
 """Interfaces of a capture of blocks: the link each is on, and how each counts time."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,19 +58,31 @@ def read_interface(block: bytes, order: str) -> Interface:
     return Interface(link, snap, resolution, offset)
 
 
-def times(units: _Units, resolution: Integers, offset: Integers) -> tuple[Integers, _Bits]:
+def times(units: _Units, number: Integers, table: Sequence[Interface]) -> tuple[Integers, _Bits]:
     """Times as µs since 1970, rounded down, and which are out of range (those are 0).
 
-    `resolution` and `offset` are of each time.
+    `number` says for each which interface of the table it is of.
     """
-    seconds, part = np.zeros_like(units), np.zeros_like(units)
-    for code in np.unique(resolution).tolist():
-        rows = resolution == code
-        seconds[rows], part[rows] = _split(units[rows], code)
-    far = (seconds > _FAR) | (offset > _FAR) | (offset < -_FAR)
-    whole = np.where(far, 0, seconds).astype(np.int64) + np.where(far, 0, offset)
-    out = far | (whole < _EARLIEST) | (whole > _LATEST)
-    return np.where(out, 0, whole * 1_000_000 + part.astype(np.int64)), out
+    codes = {interface.resolution for interface in table}
+    if len(codes) == 1:
+        seconds, part = _split(units, codes.pop())
+    else:
+        code = np.array([interface.resolution for interface in table])[number]
+        seconds, part = np.zeros_like(units), np.zeros_like(units)
+        for one in codes:
+            rows = code == one
+            seconds[rows], part[rows] = _split(units[rows], one)
+    out = seconds > _FAR
+    whole = np.where(out, 0, seconds).astype(np.int64)
+    if any(interface.offset for interface in table):
+        offset = np.array([interface.offset for interface in table])[number]
+        out |= (offset > _FAR) | (offset < -_FAR)
+        whole += np.where(out, 0, offset)
+    out |= (whole < _EARLIEST) | (whole > _LATEST)
+    whole *= 1_000_000
+    whole += part.view(np.int64)
+    whole[out] = 0
+    return whole, out
 
 
 def _split(units: _Units, code: int) -> tuple[_Units, _Units]:

@@ -141,26 +141,23 @@ class _Blocks:
         table = table or [Interface(NOWHERE, 0)]
         number[~known] = 0
 
-        def of(name: str) -> Integers:
-            values = np.array([getattr(interface, name) for interface in table], dtype=np.int64)
-            each: Integers = values[number]
-            return each
-
         units = head["high"].astype(np.uint64) << np.uint64(32) | head["low"]
-        ts, untimed = times(units, of("resolution"), of("offset"))
+        ts, untimed = times(units, number, table)
         kept = np.minimum(head["kept"].astype(np.int64), size - 32)
         if simple.any():
-            snap = of("snap")
+            snap = np.array([interface.snap for interface in table])[number]
             whole = np.minimum(head["first"].astype(np.int64), size - 16)
             whole = np.where(snap > 0, np.minimum(whole, snap), whole)
             kept, untimed = np.where(simple, whole, kept), untimed | simple
+        link = np.array([interface.link for interface in table])[number]
+        link[~known] = NOWHERE
         return _Packets(
             block=block + before,
             at=start + np.where(simple, 12, 28),
             kept=kept,
             ts=ts,
             untimed=untimed,
-            link=np.where(known, of("link"), NOWHERE),
+            link=link,
         )
 
     def _short(self, number: Integers) -> Integers:
@@ -226,8 +223,10 @@ class _Blocks:
             turned = section & (magic == _TURNED) & turns
             fine |= (magic == _MAGIC) | turned
             size = np.where(turned, size.byteswap(), size)
-        for number, least in _LEAST.items():
-            fine &= (kind != number) | (size >= least)
+        short = size < max(_LEAST.values())
+        if short.any():
+            for number, least in _LEAST.items():
+                fine[short] &= (kind[short] != number) | (size[short] >= least)
         fine &= (size >= _SMALLEST) & (size <= _MOST) & (size & 3 == 0)
         after = at + size.astype(np.int64)
         whole = np.flatnonzero(fine & (after <= window.size))
