@@ -10,9 +10,9 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,12 +24,16 @@ from pydantic_settings import (
 from dante.errors import ConfigError
 
 __all__ = [
+    "SECTIONS",
     "ClusterSettings",
+    "ComputeSettings",
     "ModelSettings",
+    "RetentionSettings",
     "Settings",
     "SourceSettings",
     "ThreatSettings",
     "TrackSettings",
+    "WebhookSettings",
     "default_home",
     "load_settings",
     "settings_template",
@@ -119,9 +123,90 @@ class ThreatSettings(_Section):
 class SourceSettings(_Section):
     """One place packets arrive at; relative paths start at the home."""
 
-    path: str = Field(description="a file, folder or glob")
+    path: str = Field(description="a file, folder or glob, or one of an object store: s3://b/*.gz")
+    name: str | None = Field(None, description="what `quality` calls it; else its path")
+    format: str = Field("auto", description="a format's name; auto looks at the bytes")
     mapping: str | None = Field(None, description="mapping file of a CSV")
     sensor: str | None = Field(None, description="sensor name where the file has none")
+    tz: str | None = Field(None, description="time zone of times without one")
+    year: int | None = Field(None, description="year of times without one")
+    expected: Literal["day", "end", "no"] = Field(
+        "day",
+        description="what the daily flow waits for: any packet of the day, one of its last hour or "
+        "a later day, or nothing",
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _without_secrets(cls, path: str) -> str:
+        return _without_login(path)
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.name or self.path
+
+
+def _without_login(url: str) -> str:
+    if "://" in url and "@" in url.split("://", 1)[1].split("/", 1)[0]:
+        raise ValueError("no key may stand in an address; give it as AWS_ACCESS_KEY_ID and so on")
+    return url
+
+
+class ArrivalSettings(_Section):
+    """How long the daily flow waits for what is late."""
+
+    wait_hours: float = Field(
+        6.0,
+        ge=0,
+        le=240,
+        description="hours after the day's end; then it goes on with what is there",
+    )
+    poll_minutes: float = Field(10.0, gt=0, le=1440, description="minutes between two looks")
+
+
+class ComputeSettings(_Section):
+    """Where a flow's work of many days is done."""
+
+    spread: Literal["processes", "dask"] = Field(
+        "processes", description='or "dask": a cluster that sees the same home'
+    )
+    dask_address: str = Field("", description="of its scheduler; else one of our own, on this box")
+
+
+class LakeSettings(_Section):
+    """Where packets, refused rows and manifests are kept."""
+
+    url: str = Field("", description="s3://bucket/folder; empty: in the home")
+
+    @field_validator("url")
+    @classmethod
+    def _a_store(cls, url: str) -> str:
+        if url and not url.startswith("s3://"):
+            raise ValueError("write it as s3://bucket/folder")
+        return _without_login(url).rstrip("/")
+
+
+class RetentionSettings(_Section):
+    """How long what was read is kept; lineage stays."""
+
+    packets_days: int = Field(0, ge=0, description="age at which packets are removed; 0: never")
+    quarantine_days: int = Field(0, ge=0, description="age of refused rows; 0: never")
+
+
+class WebhookSettings(_Section):
+    """Who is told of threats, besides Prefect's automations."""
+
+    url: SecretStr = Field(SecretStr(""), description="gets a JSON of a day's threats by POST")
+    timeout: float = Field(10.0, gt=0, le=300, description="seconds")
+    attempts: int = Field(5, ge=1, le=20, description="tries, ever further apart")
+
+    @field_validator("url")
+    @classmethod
+    def _of_the_web(cls, url: SecretStr) -> SecretStr:
+        if url and not url.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("write it as https://…")
+        return url
 
 
 class Settings(BaseSettings):
@@ -139,6 +224,11 @@ class Settings(BaseSettings):
     cluster: ClusterSettings = ClusterSettings()
     track: TrackSettings = TrackSettings()
     threat: ThreatSettings = ThreatSettings()
+    arrival: ArrivalSettings = ArrivalSettings()
+    compute: ComputeSettings = ComputeSettings()
+    lake: LakeSettings = LakeSettings()
+    retention: RetentionSettings = RetentionSettings()
+    webhook: WebhookSettings = WebhookSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -194,27 +284,35 @@ def load_settings(home: Path | str | None = None) -> Settings:
         raise ConfigError(f"{folder / SETTINGS_FILE} is not valid TOML: {error}") from None
 
 
+SECTIONS: Final = (
+    "model", "cluster", "track", "threat", "arrival", "compute", "lake", "retention", "webhook",
+)  # fmt: skip
+"""The sections of `dante.toml` besides the sources, in the order of the template."""
+
 _TEMPLATE = """\
 # Settings of this home. Every line that starts with '#' shows a default; remove the '#' to
 # change it. Any of them may also be set as a variable: DANTE_CLUSTER__RADIUS=0.3
 
 # What the daily flow and `dante backfill` take in; a block for each place.
 # [[sources]]
-# path = "captures/*.csv.gz"     # a file, folder or glob; relative to this folder
+# path = "captures/*.csv.gz"     # a file, folder or glob below this folder, or s3://bucket/*.gz
 # mapping = "mapping.toml"       # what a CSV's columns are
 # sensor = "edge-1"              # sensor name where the files have none
+# expected = "end"               # wait for its last hour; "day": for any packet; "no": not at all
 """
 
 
 def settings_template() -> str:
     """The text of a `dante.toml` that explains every setting and changes none."""
     parts = [_TEMPLATE]
-    for name in ("model", "cluster", "track", "threat"):
+    for name in SECTIONS:
         section = Settings.model_fields[name].annotation
         assert isinstance(section, type) and issubclass(section, _Section)
         parts.append(f"\n# [{name}]")
         for key, field in section.model_fields.items():
-            value = json.dumps(field.get_default(call_default_factory=True))
+            default = field.get_default(call_default_factory=True)
+            plain = default.get_secret_value() if isinstance(default, SecretStr) else default
+            value = json.dumps(plain)
             said = f"   # {field.description}" if field.description else ""
             parts.append(f"# {key} = {value}{said}")
     return "\n".join(parts) + "\n"

@@ -11,6 +11,7 @@ __all__ = [
     "DanteError",
     "NotEnoughDataError",
     "SourceError",
+    "UnreachableError",
     "UsageError",
 ]
 
@@ -27,6 +28,10 @@ class SourceError(DanteError):
 
 class BusyError(DanteError):
     """Another process holds the home's database or lock; the same call may succeed later."""
+
+
+class UnreachableError(DanteError):
+    """A machine of others does not answer; the same call may succeed later."""
 
 
 class UsageError(DanteError):

@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from prefect import flow
 from prefect.runtime import flow_run
 
-from dante.pipeline import open_context
-from dante.store.state import open_state
-from flows.backfill import catch_up
+from dante.errors import NotEnoughDataError
+from dante.pipeline import open_context, prune
+from dante.pipeline.backfill import first_undone, record_missing, refuse_broken
+from flows.backfill import catch_up, take_in
 from tasks.policy import ensure_writer_slot
-from tasks.sources import ingest
+from tasks.sources import wait_for
+from tasks.webhook import tell
 
 __all__ = ["daily"]
 
@@ -19,26 +21,46 @@ def _run_name() -> str:
 
 
 @flow(name="daily", flow_run_name=_run_name)
-def daily(day: date | None = None, home: str | None = None, jobs: int = 1) -> int:
+def daily(
+    day: date | None = None, home: str | None = None, jobs: int = 1, on_broken: str = "skip"
+) -> int:
     """Ingest, then run the day and whatever before it is missed or stale; how many days ran.
+
+    Days before it are caught up first. Then late sources are waited for, up to `arrival.wait_hours`
+    after the day's end; the day is run with what is there, and `quality` says what was not.
 
     Args:
         day: the day to have done; by default the one before the scheduled start, in UTC.
         home: the home's folder; by default DANTE_HOME of the worker.
         jobs: processes that ingest and prepare.
+        on_broken: what to do about a day that breaks its contract: skip it and go on, or stop.
+
+    Raises:
+        ContractBrokenError: the day itself breaks its contract.
+        NotEnoughDataError: it has no packets; the days before it are done.
     """
     ensure_writer_slot()
-    context = open_context(home)
-    place = str(context.home.root)
-    if context.settings.sources:
-        ingest(place, jobs)
-        context = open_context(home)
     wanted = day if day is not None else _yesterday()
-    context.require(wanted)
-    with open_state(context.home, wait=60) as state:
-        done = [known for known in state.committed_days() if known < wanted]
-    # From the first day there is, for a day in between may have come late.
-    return catch_up(place, min([*done, wanted]), wanted, "daily", jobs)
+    before = wanted - timedelta(days=1)
+    context = take_in(open_context(home), jobs)
+    place = str(context.home.root)
+    first = first_undone(context, before)
+    ran = 0 if first is None else catch_up(place, first, before, "daily", jobs, on_broken)
+    while wait_for(place, wanted):
+        context = take_in(context, jobs)
+    try:
+        context.require(wanted)
+    except NotEnoughDataError as error:
+        record_missing(context, wanted, "daily", str(error))
+        raise
+    # Late packets may also have come for days before it.
+    first = first_undone(context, wanted)
+    ran += catch_up(place, first or wanted, wanted, "daily", jobs, on_broken)
+    if context.settings.webhook.url:
+        tell(place)
+    prune(context)
+    refuse_broken(context, wanted)
+    return ran
 
 
 def _yesterday() -> date:

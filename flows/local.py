@@ -2,6 +2,9 @@
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
+
+from dante.errors import DanteError
 
 __all__ = ["run_flow"]
 
@@ -25,6 +28,9 @@ def run_flow(name: str, **parameters: Any) -> Any:
 
     Must be called before anything imports Prefect, whose settings are read then.
 
+    Raises:
+        DanteError: the server does not answer, besides what the flow raises.
+
     Args:
         name: `day`, `backfill`, `daily` or `train`.
         parameters: of the flow.
@@ -34,7 +40,35 @@ def run_flow(name: str, **parameters: Any) -> Any:
     from importlib import import_module
 
     flow = getattr(import_module(f"flows.{name}"), name)
-    return flow(**parameters)
+    try:
+        return flow(**parameters)
+    except DanteError:
+        raise
+    except Exception as error:
+        if not _is_of_the_server(error):
+            raise
+        message = (
+            f"the Prefect server at {_address()} does not answer; start it and give the same "
+            "command again, or add --no-prefect to go on without it: what was committed stands"
+        )
+    raise DanteError(message)
+
+
+def _is_of_the_server(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is about reaching the server."""
+    while error is not None:
+        if type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "websockets"):
+            return True
+        if "Failed to reach API" in str(error) or "Can't connect to Server API" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _address() -> str:
+    """Where the server is, without a name or password in its address."""
+    parts = urlsplit(os.environ.get("PREFECT_API_URL", ""))
+    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or "its address"
 
 
 def _quiet_settings() -> dict[str, str]:

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from dante.errors import ContractBrokenError
 from dante.pipeline import open_context, stages
 from dante.store.state import RunRecord
+from tasks.events import contract_broken, day_committed, threat_found
 from tasks.policy import RETRY
 
 __all__ = ["check", "cluster", "model", "publish", "sequences", "track"]
@@ -20,8 +21,9 @@ def check(home: str, day: date) -> int:
     context = open_context(home)
     try:
         stages.check(context, day)
-    except ContractBrokenError:
+    except ContractBrokenError as error:
         _show_quality(home, day)
+        contract_broken(day, str(error))
         raise
     return _show_quality(home, day)
 
@@ -59,7 +61,11 @@ def cluster(home: str, day: date) -> int:
 def track(home: str, day: date, run: RunRecord) -> int:
     """Follow the tracks through the day and commit it, in a flow that holds the writer's slot."""
     record = stages.track(open_context(home), day, run)
+    (counts,) = record.tables["daily"].to_dicts()
+    day_committed(day, counts)
     found = record.tables["threats"].sort("score", descending=True)
+    for threat in found.iter_rows(named=True):
+        threat_found(day, threat)
     if found.height:
         lines = [
             f"- **{row['score']:.2f}** track {row['track_id']} ({row['kind']}): {row['reasons']}"

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.concurrency.sync import concurrency
 from prefect.tasks import Task, exponential_backoff
 
-from dante.errors import BusyError, DanteError
+from dante.errors import BusyError, DanteError, UnreachableError
 
 __all__ = ["RETRY", "WRITER", "ensure_writer_slot", "is_transient", "writer"]
 
@@ -21,7 +21,7 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Whether trying again can help: yes for faults of the machine, never for bad data."""
     try:
         state.result()
-    except BusyError:
+    except (BusyError, UnreachableError):
         return True
     except DanteError:
         return False
@@ -52,7 +52,18 @@ def writer() -> Iterator[None]:
     """Hold the writer's slot; strict, so a missing slot is an error and not a free pass.
 
     A flow holds it around all its days. Its lease is renewed as long as the flow lives; should a
-    renewal fail, the file lock still keeps other writers of this machine out.
+    renewal fail, the file lock still keeps other writers of this machine out. Of a flow that was
+    killed the slot is free again when its lease ends.
     """
-    with concurrency(WRITER, occupy=1, strict=True, raise_on_lease_renewal_failure=False):
+    with concurrency(
+        WRITER,
+        occupy=1,
+        strict=True,
+        lease_duration=_LEASE,
+        raise_on_lease_renewal_failure=False,
+    ):
         yield
+
+
+# Seconds; the least that Prefect takes.
+_LEASE: Final = 60

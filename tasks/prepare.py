@@ -6,9 +6,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
 
-from dante.pipeline import open_context
+from dante.pipeline import open_context, progress
 from dante.pipeline.backfill import prepare_days
-from dante.pipeline.progress import LISTENER
 from tasks.policy import RETRY
 
 __all__ = ["prepare"]
@@ -22,5 +21,7 @@ def _run_name() -> str:
 @task(task_run_name=_run_name, cache_policy=NO_CACHE, **RETRY)
 def prepare(home: str, days: list[date], jobs: int = 1) -> list[date]:
     """Prepare days in parallel processes; the days that went well, in order."""
-    ready = prepare_days(open_context(home), tuple(days), jobs=jobs, notify=LISTENER.get())
+    # Through its module: on its way to a Dask worker the task takes along what it names itself.
+    notify = progress.LISTENER.get()
+    ready = prepare_days(open_context(home), tuple(days), jobs=jobs, notify=notify)
     return sorted(ready)

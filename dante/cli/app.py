@@ -6,7 +6,21 @@ from typing import Annotated
 import typer
 
 from dante import __version__
-from dante.cli import data, demo, export, labels, look, measure, quarantine, simulated, web, work
+from dante.cli import (
+    data,
+    demo,
+    export,
+    keep,
+    labels,
+    look,
+    measure,
+    quarantine,
+    simulated,
+    up,
+    web,
+    work,
+)
+from dante.errors import UsageError
 
 __all__ = ["app"]
 
@@ -32,14 +46,33 @@ def _root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    log_format: Annotated[
+        str,
+        typer.Option(
+            "--log-format",
+            envvar="DANTE_LOG_FORMAT",
+            metavar="text|json",
+            help="How to say it: json is an object a line, with day and run.",
+            show_envvar=False,
+        ),
+    ] = "text",
 ) -> None:
     # What libraries say is for their developers; what we say is for the user.
     logging.getLogger().addHandler(logging.NullHandler())
     ours = logging.getLogger("dante")
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("dante: %(message)s"))
+    if log_format == "json":
+        from dante.pipeline.logs import JsonLines
+
+        handler.setFormatter(JsonLines())
+    elif log_format == "text":
+        handler.setFormatter(logging.Formatter("dante: %(message)s"))
+    else:
+        raise UsageError(f"there is no log format {log_format!r}; choose text or json")
     ours.handlers[:] = [handler]
-    ours.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    ours.setLevel(
+        logging.DEBUG if verbose else logging.INFO if log_format == "json" else logging.WARNING
+    )
 
 
 _START, _WORK, _LOOK, _MORE = "Start", "Work", "Look", "More"
@@ -51,6 +84,7 @@ for panel, command in (
     (_WORK, work.run),
     (_WORK, work.train),
     (_WORK, work.rewind),
+    (_WORK, up.up),
     (_LOOK, look.status),
     (_LOOK, quarantine.quarantine),
     (_LOOK, look.threats),
@@ -63,6 +97,9 @@ for panel, command in (
     (_MORE, simulated.simulate),
     (_MORE, measure.evaluate),
     (_MORE, measure.doctor),
+    (_MORE, keep.backup),
+    (_MORE, keep.restore),
+    (_MORE, keep.prune),
 ):
     own = data.IngestCommand if command is data.ingest else None
     app.command(rich_help_panel=panel, cls=own)(command)

@@ -38,11 +38,11 @@ def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFra
 
 
 def status(home: HomeOption = None, form: Format = "table") -> None:
-    """What is done, stale, waiting or quarantined, by month."""
+    """What is done, stale, waiting, broken, missing or quarantined, by month, and what is next."""
     import polars as pl
 
-    from dante.pipeline import open_context
-    from dante.pipeline.backfill import day_states
+    from dante.pipeline import open_context, pending_files
+    from dante.pipeline.backfill import day_states, is_current
     from dante.store.manifests import ingests
 
     context = open_context(home)
@@ -66,8 +66,9 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
             pl.col("day").drop_nulls().n_unique().alias("days"),
             *[
                 (pl.col("state") == state).sum().alias(state)
-                for state in ("done", "stale", "waiting", "gone")
+                for state in ("done", "stale", "waiting", "broken", "gone")
             ],
+            _gaps().alias("missing"),
             pl.col("rows").sum().alias("packets"),
             pl.col("quarantined").sum(),
         )
@@ -79,11 +80,34 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
         draw_status(months, known)
     else:
         emit(months, form, empty="no days")
-    redo = [day for day, state in known.items() if state != "done"]
+    broken = [day for day, state in known.items() if state == "broken"]
+    if broken:
+        say(
+            f"{len(broken)} days break their contract, the newest {broken[-1]}: "
+            f"dante query \"FROM quality WHERE NOT passed AND day = '{broken[-1]}'\""
+        )
+    if context.pruned:
+        say(f"packets up to {max(context.pruned)} were removed by age; their days stand")
+    files = len(pending_files(context))
+    if files:
+        say(f"{files} files of declared sources are not ingested yet: the next run takes them")
+    if not is_current(context):
+        say("what is published is older than the state: the next backfill or daily run publishes")
+    redo = [day for day, state in known.items() if state not in ("done", "broken")]
     if not redo:
         say("all days are done")
     else:
+        say(f"{len(redo)} days are to be done; the daily flow does them by itself")
         say(f"next: dante backfill {redo[0]} {redo[-1]}{home_words(home)}")
+
+
+def _gaps() -> "pl.Expr":
+    """Days between the first and the last of a month's days that have nothing at all."""
+    import polars as pl
+
+    day = pl.col("day").drop_nulls()
+    span = (day.max() - day.min()).dt.total_days() + 1
+    return (span - day.n_unique()).fill_null(0)
 
 
 def threats(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dante.cli.output import clean
-from dante.pipeline.progress import LISTENER, Notify, Step
+from dante.pipeline.progress import LISTENER, Notify, Pace, Step
 
 __all__ = ["progress"]
 
@@ -28,10 +28,17 @@ def progress() -> Iterator[Notify]:
 
 @contextmanager
 def _lines() -> Iterator[Notify]:
+    paces: dict[str, Pace] = {}
+
     def told(step: Step) -> None:
+        pace = paces.setdefault(step.what, Pace())
+        pace.add(step)
         if step.done == step.total or step.done % _EVERY == 0:
+            left = "" if step.done == step.total else f"; {pace.words()}"
             label = _LABELS[step.what].lower()
-            print(f"{label}: {step.done} of {step.total} ({clean(step.note)})", file=sys.stderr)  # noqa: T201
+            print(  # noqa: T201
+                f"{label}: {step.done} of {step.total} ({clean(step.note)}{left})", file=sys.stderr
+            )
 
     yield told
 

@@ -70,6 +70,8 @@ def _reasons(home: "Home", results: "Sequence[Ingested]") -> "pl.DataFrame":
     """
     import polars as pl
 
+    from dante.store.lake import scan_refused
+
     files = [
         home.quarantine(day, result.manifest.digest)
         for result in results
@@ -77,7 +79,7 @@ def _reasons(home: "Home", results: "Sequence[Ingested]") -> "pl.DataFrame":
     ]
     counts = pl.DataFrame(schema={"reason": pl.String, "rows": pl.UInt64})
     for file in files:
-        reasons = pl.scan_parquet(file, glob=False, hive_partitioning=False).group_by("reason")
+        reasons = scan_refused(file).group_by("reason")
         counts = pl.concat([counts, reasons.agg(rows=pl.len().cast(pl.UInt64)).collect()])
     return (
         counts.group_by("reason")

@@ -1,13 +1,18 @@
 """Commands that do the work of days: `run`, `backfill`, `train`, `rewind`."""
 
 import os
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dante.cli.options import Day, Direct, HomeOption, Jobs, parse_day
-from dante.cli.output import say
+from dante.cli.options import Day, Direct, Format, HomeOption, Jobs, parse_day
+from dante.cli.output import emit, say
+
+if TYPE_CHECKING:
+    from dante.pipeline import Context
 
 __all__ = ["backfill", "rewind", "run", "train"]
 
@@ -58,6 +63,18 @@ def backfill(
     last: Annotated[str, typer.Argument(metavar="LAST", help="Last day, included.")],
     home: HomeOption = None,
     jobs: Jobs = 2,
+    on_broken: Annotated[
+        str,
+        typer.Option(
+            "--on-broken",
+            metavar="stop|skip",
+            help="At a day that breaks its contract: stop, or skip it and mark it broken.",
+        ),
+    ] = "stop",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done, day by day.")
+    ] = False,
+    form: Format = "table",
     prefect: Direct = None,
 ) -> None:
     """Have every day of a span done; days already done are skipped."""
@@ -67,22 +84,44 @@ def backfill(
 
     first_day, last_day = parse_day(first), parse_day(last)
     assert first_day is not None and last_day is not None
+    if dry_run:
+        _tell_plan(open_context(home), first_day, last_day, on_broken, form)
+        return
     with progress() as notify:
         context = open_context(home)
-        if context.settings.sources and ingest_declared(context, jobs=jobs, notify=notify):
+        through = _through_prefect(prefect)
+        # A flow takes in what arrived itself, where a cluster does it.
+        here = not (through and context.settings.compute.spread == "dask")
+        if here and context.settings.sources:
+            ingest_declared(context, jobs=jobs, notify=notify)
             context = open_context(home)
-        if _through_prefect(prefect):
+        if through:
             from flows.local import run_flow
 
-            # A flow gives back only how many days it ran.
-            plan = plan_backfill(context, first_day, last_day)
+            before = plan_backfill(context, first_day, last_day, on_broken=on_broken)
             run_flow(
-                "backfill", first=first_day, last=last_day, home=str(context.home.root), jobs=jobs
+                "backfill",
+                first=first_day,
+                last=last_day,
+                home=str(context.home.root),
+                jobs=jobs,
+                on_broken=on_broken,
             )
+            # A flow gives back only how many days it ran: what is done now and was not did run.
+            after = plan_backfill(open_context(home), first_day, last_day, on_broken=on_broken)
+            early = [day for day in before.todo if day < first_day]
+            new = [day for day in after.done if day not in set(before.done)]
+            plan = replace(after, todo=(*early, *new), done=before.done)
         else:
-            plan = backfill_days(context, first_day, last_day, jobs=jobs, notify=notify)
-    early = [day for day in plan.todo if day < first_day]
-    parts = [f"{len(plan.todo)} days done, {len(plan.done)} were done already"]
+            plan = backfill_days(
+                context, first_day, last_day, jobs=jobs, on_broken=on_broken, notify=notify
+            )
+    skipped = set(plan.broken)
+    ran = [day for day in plan.todo if day not in skipped]
+    early = [day for day in ran if day < first_day]
+    parts = [f"{len(ran)} days done, {len(plan.done)} were done already"]
+    if skipped:
+        parts.append(f"{len(skipped)} break their contract and were skipped (`dante status`)")
     if early:
         parts.append(f"{len(early)} stale days before {first_day} went first")
     if plan.missing:
@@ -90,6 +129,30 @@ def backfill(
             f"{len(plan.missing)} days have no packets ({plan.missing[0]} to {plan.missing[-1]})"
         )
     say("; ".join(parts))
+
+
+def _tell_plan(context: "Context", first: date, last: date, on_broken: str, form: str) -> None:
+    """Show what a backfill would do with each day."""
+    import polars as pl
+
+    from dante.pipeline import pending_files, plan_backfill
+
+    plan = plan_backfill(context, first, last, on_broken=on_broken)
+    acts = (
+        ("run", plan.todo),
+        ("skip, done", plan.done),
+        ("skip, broken", plan.broken),
+        ("take back, its packets are gone", plan.gone),
+        ("none, no packets", plan.missing),
+    )
+    rows = sorted((day, act, context.packets(day)) for act, days in acts for day in days)
+    schema = {"day": pl.Date, "action": pl.String, "packets": pl.Int64}
+    emit(pl.DataFrame(rows, schema=schema, orient="row"), form, empty="no days")
+    waiting = pending_files(context) if context.settings.sources else []
+    if waiting:
+        say(f"{len(waiting)} files of declared sources would be ingested first, and may add days")
+    packets = sum(context.packets(day) for day in plan.todo)
+    say(f"would run {len(plan.todo)} days of {packets:,} packets; nothing was changed")
 
 
 def train(

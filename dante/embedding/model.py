@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dante.errors import DanteError
+from dante.store.home import sync
 
 __all__ = ["ModelCard", "PortModel", "load_model", "save_model"]
 
@@ -122,8 +123,11 @@ def save_model(model: PortModel, folder: Path) -> None:
     np.save(temporary / _SENDERS, model.senders, allow_pickle=False)
     card = json.dumps(asdict(model.card), indent=1, default=str, sort_keys=True)
     (temporary / _CARD).write_text(card + "\n", encoding="utf-8")
+    for file in temporary.iterdir():
+        sync(file)
     shutil.rmtree(folder, ignore_errors=True)
     temporary.rename(folder)
+    sync(folder.parent)
 
 
 def load_model(folder: Path) -> PortModel:

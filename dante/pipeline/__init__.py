@@ -3,7 +3,7 @@
 from dante.pipeline import stages
 from dante.pipeline.backfill import Plan, backfill, plan_backfill
 from dante.pipeline.context import Context, open_context
-from dante.pipeline.declared import ingest_declared
+from dante.pipeline.declared import ingest_declared, pending_files
 from dante.pipeline.ingest import (
     Ingested,
     ingest_each,
@@ -12,6 +12,7 @@ from dante.pipeline.ingest import (
     refuse_unread,
 )
 from dante.pipeline.progress import Notify, Step
+from dante.pipeline.retention import Pruned, prune
 from dante.pipeline.run import rewind, run_day
 from dante.pipeline.spool import spooled
 from dante.pipeline.stages import PREPARE, STAGES
@@ -24,6 +25,7 @@ __all__ = [
     "Ingested",
     "Notify",
     "Plan",
+    "Pruned",
     "Step",
     "backfill",
     "ingest_declared",
@@ -31,7 +33,9 @@ __all__ = [
     "ingest_file",
     "ingest_files",
     "open_context",
+    "pending_files",
     "plan_backfill",
+    "prune",
     "refuse_unread",
     "rewind",
     "run_day",

@@ -44,6 +44,11 @@ class Context:
         return days_with_packets(self.manifests)
 
     @cached_property
+    def pruned(self) -> frozenset[date]:
+        """Days whose packets were removed by age, at least in part."""
+        return frozenset[date]().union(*(manifest.pruned for manifest in self.manifests))
+
+    @cached_property
     def sensor_hours(self) -> pl.DataFrame:
         """Packets by day, sensor and hour, over all sources."""
         frames = [manifest.sensor_hours for manifest in self.manifests]
@@ -85,6 +90,10 @@ class Context:
     def inputs(self, day: date) -> str:
         """Digest of what was ingested for a day."""
         return self._inputs[day]
+
+    def judged(self, day: date) -> str:
+        """Digest of all that the day's contract is judged by."""
+        return _digest([self.contract.label, self._inputs_until[day]])
 
     def fingerprint(self, day: date, before: str | None) -> str:
         """Digest of all a day's result comes from.
@@ -140,5 +149,5 @@ def open_context(home: Path | str | None = None) -> Context:
         DanteError: a manifest is damaged.
     """
     settings = load_settings(home)
-    place = Home(settings.home)
+    place = Home(settings.home, settings.lake.url)
     return Context(place, settings, load_contract(), tuple(read_manifests(place)))

@@ -4,15 +4,19 @@ import os
 import shutil
 import sys
 import tempfile
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from dante.config import default_home
+from dante.config import Settings, default_home, load_settings
 from dante.errors import DanteError
-from dante.pipeline.backfill import day_states
+from dante.pipeline.backfill import day_states, is_current
 from dante.pipeline.context import open_context
+from dante.store.objects import is_stored
 
 __all__ = ["Finding", "examine"]
 
@@ -38,7 +42,12 @@ def examine(home: Path | None = None) -> list[Finding]:
         ("settings", _settings),
         ("writable", _writable),
         ("disk", _disk),
+        ("sources", _sources),
+        ("lake", _lake),
+        ("retention", _retention),
+        ("dask", _dask),
         ("days", _days),
+        ("published", _published),
         ("prefect", _prefect),
     )
     findings = []
@@ -94,18 +103,97 @@ def _days(root: Path) -> tuple[bool, str]:
     if not root.is_dir():
         return True, "none yet"
     states = list(day_states(open_context(root)).values())
-    counts = {state: states.count(state) for state in ("done", "stale", "waiting", "gone")}
+    counts = {
+        state: states.count(state) for state in ("done", "stale", "waiting", "broken", "gone")
+    }
     text = ", ".join(f"{n} {state}" for state, n in counts.items() if n) or "none yet"
-    return counts["stale"] + counts["gone"] == 0, text
+    return counts["stale"] + counts["gone"] + counts["broken"] == 0, text
+
+
+def _sources(root: Path) -> tuple[bool, str]:
+    settings = load_settings(root)
+    wrong = []
+    for source in settings.sources:
+        if source.mapping is not None and not (root / source.mapping).is_file():
+            wrong.append(f"{source.label}: its mapping {source.mapping} does not exist")
+        if is_stored(source.path):
+            continue
+        place = root / source.path
+        folder = _fixed_part(place)
+        if not folder.exists():
+            wrong.append(f"{source.label}: {folder} does not exist")
+        elif not os.access(folder, os.R_OK):
+            wrong.append(f"{source.label}: {folder} cannot be read by this user")
+    labels = [source.label for source in settings.sources]
+    if len(set(labels)) < len(labels):
+        wrong.append("two sources have the same name or path; give each a name of its own")
+    return not wrong, "; ".join(wrong) or f"{len(labels)} declared"
+
+
+def _fixed_part(place: Path) -> Path:
+    """The path down to the first part that is a pattern."""
+    parts: list[str] = []
+    for part in place.parts:
+        if any(sign in part for sign in "*?["):
+            break
+        parts.append(part)
+    return Path(*parts)
+
+
+def _lake(root: Path) -> tuple[bool, str]:
+    url = load_settings(root).lake.url
+    if not url:
+        return True, "in the home"
+    return True, f"{url} with {len(open_context(root).manifests)} sources"
+
+
+def _retention(root: Path) -> tuple[bool, str]:
+    settings = load_settings(root)
+    keep, least = settings.retention.packets_days, settings.model.train_window
+    if 0 < keep < least:
+        return False, f"packets_days is {keep}, but a model learns from {least} days"
+    return True, f"packets {keep or 'for ever'}, refused rows {_or_ever(settings)}"
+
+
+def _or_ever(settings: Settings) -> str:
+    return str(settings.retention.quarantine_days or "for ever")
+
+
+def _dask(root: Path) -> tuple[bool, str]:
+    if load_settings(root).compute.spread == "processes":
+        return True, "not asked for"
+    try:
+        return True, f"prefect-dask {version('prefect-dask')}"
+    except PackageNotFoundError:
+        return False, 'compute.spread is "dask", but prefect-dask is missing: dante[dask]'
+
+
+def _published(root: Path) -> tuple[bool, str]:
+    if not root.is_dir():
+        return True, "nothing yet"
+    current = is_current(open_context(root))
+    return current, "as the state is" if current else "older than the state; run a backfill"
 
 
 def _prefect(root: Path) -> tuple[bool, str]:
     url = os.environ.get("PREFECT_API_URL")
     if not url:
         return True, "PREFECT_API_URL is not set: commands run directly"
+    parts = urlsplit(url)
+    # Without a name and password, which may stand in it.
+    shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
     local = any(host in url for host in ("127.0.0.1", "localhost"))
     proxied = any(os.environ.get(name) for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"))
     spared = "127.0.0.1" in os.environ.get("NO_PROXY", os.environ.get("no_proxy", ""))
     if local and proxied and not spared:
-        return False, f"{url} would go through a proxy; set NO_PROXY=127.0.0.1,localhost"
-    return True, f"flows run through {url}"
+        return False, f"{shown} would go through a proxy; set NO_PROXY=127.0.0.1,localhost"
+    if parts.scheme not in ("http", "https") or not parts.path.rstrip("/").endswith("/api"):
+        return False, f"PREFECT_API_URL is {shown}{parts.path}; it should end in /api"
+    try:
+        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=3):  # noqa: S310
+            return True, f"flows run through {shown}"
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False, f"{shown} answers {error.code}; is a Prefect server there?"
+    except (OSError, ValueError):
+        return False, f"no server answers at {shown}; start it, or unset PREFECT_API_URL"

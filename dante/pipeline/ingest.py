@@ -3,11 +3,9 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from dante.errors import SourceError, UsageError
 from dante.pipeline.context import Context
 from dante.pipeline.progress import Notify, Step, silent
 from dante.pipeline.spool import spooled
+from dante.pipeline.workers import processes
 from dante.schema import QUARANTINE
 from dante.sources import MAX_RAW, Batch, Reading, format_of, read_batches, source_digest
 from dante.store.ahead import ahead
@@ -278,8 +277,7 @@ def _each(work: list[_Work], jobs: int) -> Iterator[Ingested | SourceError | Usa
     if jobs <= 1 or len(work) <= 1:
         yield from map(_ingest_one, work)
         return
-    # Polars and fork do not go together.
-    with ProcessPoolExecutor(min(jobs, len(work)), mp_context=get_context("spawn")) as pool:
+    with processes(min(jobs, len(work))) as pool:
         yield from pool.map(_ingest_one, work)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
-from dante.errors import ContractBrokenError, DanteError
+from dante.errors import ContractBrokenError, DanteError, UsageError
 from dante.pipeline.context import Context
+from dante.pipeline.logs import of_run
 from dante.pipeline.stages import STAGES, publish_lineage, quality_rows, track
 from dante.store.state import DayRecord, RunRecord, open_state
 
@@ -23,14 +24,14 @@ class Clock:
     def __init__(self, flow: str, day: date) -> None:
         """Start now."""
         self._flow, self._day = flow, day
-        self._id = uuid.uuid4().hex
+        self.run_id = uuid.uuid4().hex
         self._started = datetime.now(UTC).replace(tzinfo=None)
         self._tick = time.perf_counter()
 
     def record(self, status: str, error: str | None = None) -> RunRecord:
         """The row of `runs`, as of now."""
         seconds = round(time.perf_counter() - self._tick, 3)
-        return RunRecord(self._id, self._flow, self._day, status, self._started, seconds, error)
+        return RunRecord(self.run_id, self._flow, self._day, status, self._started, seconds, error)
 
 
 @contextmanager
@@ -47,14 +48,19 @@ def recorded(context: Context, day: date, flow: str, *, keep: bool = False) -> I
         context.home.quality(day).unlink(missing_ok=True)
     clock = Clock(flow, day)
     try:
-        yield clock
+        with of_run(day, clock.run_id):
+            yield clock
+            log.info("%s: done in %.1f s", day, clock.record("completed").seconds)
     except Exception as error:
         text = str(error) if isinstance(error, DanteError) else f"{type(error).__name__}: {error}"
         with open_state(context.home, wait=60) as state:
+            broken = None
             if isinstance(error, ContractBrokenError):
                 # What an earlier run made of this day was made of other data.
                 state.forget_day(day)
-            state.add_failure(day, quality_rows(context, day), clock.record("failed", text))
+                broken = context.judged(day)
+            run = clock.record("failed", text)
+            state.add_failure(day, quality_rows(context, day), run, broken)
         raise
 
 
@@ -100,10 +106,16 @@ def rewind(context: Context, day: date) -> list[date]:
     Packets, profiles and models stay.
 
     Raises:
+        UsageError: packets of such a day were removed by age, so that it could not be made again.
         BusyError: another run is at work on this home.
     """
     if not context.home.state.exists():
         return []
+    if lost := [known for known in context.pruned if known >= day]:
+        raise UsageError(
+            f"days up to {max(lost)} cannot be made again, for their packets were removed by age "
+            f"(retention.packets_days); rewind to a later day"
+        )
     with context.home.lock("pipeline"):
         with open_state(context.home) as state:
             gone = state.rewind(day)

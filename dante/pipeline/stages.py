@@ -27,6 +27,7 @@ from dante.errors import ContractBrokenError, DanteError
 from dante.labels.analyst import read_analyst
 from dante.labels.book import open_book
 from dante.labels.tracks import label_tracks
+from dante.pipeline.arrival import arrival_check
 from dante.pipeline.context import Context
 from dante.pipeline.schedule import Training, model_for, training_days
 from dante.sequences import (
@@ -45,6 +46,7 @@ from dante.tracking import DayTracks, Memory, load_memory, track_day
 
 __all__ = [
     "PREPARE",
+    "QUALITY",
     "STAGES",
     "check",
     "cluster",
@@ -80,6 +82,9 @@ def check(context: Context, day: date) -> list[CheckResult]:
         profile = profile_packets(scan_day(context.home, context.manifests, day), day)
     past = history(context.sensor_hours, day, contract.history_days)
     results = judge_day(contract, profile, past)
+    arrived = arrival_check(context, day)
+    if arrived is not None:
+        results.append(arrived)
     with write_whole(context.home.quality(day)) as path:
         path.write_text(
             json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8"

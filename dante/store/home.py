@@ -6,26 +6,50 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
 
 from filelock import FileLock, Timeout
 
-from dante.errors import BusyError
+from dante.errors import BusyError, DanteError
+from dante.store.objects import Stored
 
-__all__ = ["Home", "write_whole"]
+__all__ = ["Home", "Place", "make_folder", "sync", "unwritable", "write_whole"]
+
+Place = Path | Stored
+"""A file in a folder or on an object store."""
 
 UNKNOWN_DAY = "unknown"
 
 
 @dataclass(frozen=True)
 class Home:
-    """One telescope's folder; every path in it is made here."""
+    """One telescope's folder; every path in it is made here.
+
+    Attributes:
+        root: the folder.
+        lake: address of an object store that holds packets, refused rows and manifests; empty
+            if they are in the folder.
+    """
 
     root: Path
+    lake: str = ""
 
     @property
     def manifests(self) -> Path:
         """Folder of one JSON file a source: written last, so a source counts when it is there."""
         return self.root / "lake" / "ingests"
+
+    def in_lake(self, *parts: str) -> Place:
+        """A file of the lake, wherever that is."""
+        if self.lake:
+            return Stored("/".join((self.lake, *parts)), self.work)
+        return self.root.joinpath("lake", *parts)
+
+    @property
+    def sources(self) -> Path:
+        """What was last seen of the declared sources' files, and which ones they were."""
+        return self.root / "lake" / "sources.json"
 
     @property
     def models(self) -> Path:
@@ -52,18 +76,18 @@ class Home:
         """The published database people query."""
         return self.root / "lineage.duckdb"
 
-    def manifest(self, digest: str) -> Path:
+    def manifest(self, digest: str) -> Place:
         """The manifest of one source."""
-        return self.manifests / f"{digest}.json"
+        return self.in_lake("ingests", f"{digest}.json")
 
-    def packets(self, day: date, digest: str) -> Path:
+    def packets(self, day: date, digest: str) -> Place:
         """One source's packets of one day."""
-        return self.root / "lake" / "packets" / f"day={day}" / f"{digest}.parquet"
+        return self.in_lake("packets", f"day={day}", f"{digest}.parquet")
 
-    def quarantine(self, day: date | None, digest: str) -> Path:
+    def quarantine(self, day: date | None, digest: str) -> Place:
         """One source's refused rows of one day, or of no day that could be read."""
         name = f"day={UNKNOWN_DAY if day is None else day}"
-        return self.root / "lake" / "quarantine" / name / f"{digest}.parquet"
+        return self.in_lake("quarantine", name, f"{digest}.parquet")
 
     def profiles(self, day: date) -> Path:
         """The senders of a day: their sentences and profiles."""
@@ -85,35 +109,92 @@ class Home:
             BusyError: another process holds it after `wait`.
         """
         folder = self.root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{name}.lock", timeout=wait)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise BusyError(
                 f"another dante process is at work on {self.root} (its {name} lock is held); "
                 "wait for it to end and try again"
             ) from None
+        except OSError as error:
+            raise unwritable(error, self.root) or error from None
         try:
             yield
         finally:
             lock.release()
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each entered on disk in the one above."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    sync(folder.parent)
+
+
+def sync(path: Path) -> None:
+    """Have a file's bytes, or a folder's entries, on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_FULL: Final = ("No space left on device", "Disk quota exceeded", "File too large")
+_SHUT: Final = ("Read-only file system", "Permission denied", "Operation not permitted")
+
+
+def unwritable(error: BaseException, place: Path) -> DanteError | None:
+    """What to say of an error, whichever library raised it, if a place cannot be written to."""
+    text = str(error)
+    if any(sign in text for sign in _FULL):
+        return DanteError(
+            f"there is no room left to write {place}; free some and give the same command again: "
+            "what was committed stands"
+        )
+    if any(sign in text for sign in _SHUT):
+        return DanteError(
+            f"{place} cannot be written to: the folder is read-only or belongs to another user; "
+            "give this user the right to write and give the same command again"
+        )
+    return None
+
+
 @contextmanager
-def write_whole(target: Path) -> Iterator[Path]:
-    """A temporary path beside `target` that replaces it, synced to disk, when the block ends well.
+def write_whole(target: Place) -> Iterator[Path]:
+    """A temporary path that replaces `target`, synced to disk, when the block ends well.
 
     A reader sees the old file or the new one, never half of one; a crash leaves at most a
-    hidden temporary file, which the next writer of the same target replaces.
+    hidden temporary file, which the next writer of the same target replaces. After the block the
+    file is there even if the power fails.
+
+    Raises:
+        DanteError: the disk is full, or must not be written to; the object store does not answer.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(target, Stored):
+        target.scratch.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="up-", dir=target.scratch) as folder:
+            local = Path(folder) / target.name
+            yield local
+            target.put(local)
+        return
     temporary = target.with_name(f".{target.name}.part")
-    temporary.unlink(missing_ok=True)
     try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
+        make_folder(target.parent)
         temporary.unlink(missing_ok=True)
+        try:
+            yield temporary
+            sync(temporary)
+            temporary.replace(target)
+            sync(target.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except Exception as error:
+        told = None if isinstance(error, DanteError) else unwritable(error, target)
+        if told is None:
+            raise
+        raise told from error

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
@@ -16,11 +16,12 @@ from dante.contracts import SENSOR_HOURS, count_sensor_hours
 from dante.errors import DanteError, NotEnoughDataError
 from dante.schema import PACKETS, QUARANTINE
 from dante.store.ahead import ahead
-from dante.store.home import Home, write_whole
+from dante.store.home import Home, Place, write_whole
 from dante.store.manifests import Manifest
+from dante.store.objects import Stored, storage_options
 from dante.store.runs import Runs
 
-__all__ = ["SourceWriter", "remove_source", "scan_day"]
+__all__ = ["SourceWriter", "remove_source", "scan_day", "scan_refused"]
 
 # Row groups this size keep min/max statistics of `src` useful without small reads.
 ROW_GROUP = 131_072
@@ -181,24 +182,54 @@ def scan_day(home: Home, manifests: Sequence[Manifest], day: date) -> pl.LazyFra
         raise NotEnoughDataError(
             f"there are no packets of {day} in {home.root}; ingest a file that covers it"
         )
-    for manifest in held:
-        try:
-            with home.packets(day, manifest.digest).open("rb") as file:
-                pl.read_parquet_schema(file)
-        except (OSError, pl.exceptions.PolarsError):
-            raise DanteError(
-                f"packets of {day} from {manifest.source} are missing or damaged in the lake; "
-                f"ingest {manifest.source} again with --again"
-            ) from None
+    if any(day in manifest.pruned for manifest in held):
+        raise DanteError(
+            f"packets of {day} were removed by age (retention.packets_days), so it cannot be run "
+            "again; ingest its sources with --again to have them back"
+        )
+    return pl.concat([_scan(home, manifest, day) for manifest in held])
+
+
+def _scan(home: Home, manifest: Manifest, day: date) -> pl.LazyFrame:
+    place = home.packets(day, manifest.digest)
+    options = storage_options() if isinstance(place, Stored) else None
     # A file from before a column was added lacks it: null, as where a source does not carry it.
-    return pl.concat(
-        [
-            pl.scan_parquet(
-                home.packets(day, manifest.digest),
-                glob=False,
-                schema=PACKETS,
-                missing_columns="insert",
-            )
-            for manifest in held
-        ]
+    frame = pl.scan_parquet(
+        str(place) if isinstance(place, Stored) else place,
+        glob=False,
+        hive_partitioning=False,
+        schema=PACKETS,
+        missing_columns="insert",
+        storage_options=options,
     )
+    try:
+        if isinstance(place, Stored):
+            frame.head(1).collect(engine="in-memory")
+        else:
+            with place.open("rb") as file:
+                pl.read_parquet_schema(file)
+    except (OSError, pl.exceptions.PolarsError):
+        if isinstance(place, Stored):
+            # Its end has the schema: what the store gives now is not whole, or it gives nothing.
+            _see_that_it_answers(place)
+        raise DanteError(
+            f"packets of {day} from {manifest.source} are missing or damaged in the lake; "
+            f"ingest {manifest.source} again with --again"
+        ) from None
+    return frame
+
+
+def scan_refused(place: Place) -> pl.LazyFrame:
+    """One source's refused rows of one day."""
+    return pl.scan_parquet(
+        str(place) if isinstance(place, Stored) else place,
+        glob=False,
+        hive_partitioning=False,
+        storage_options=storage_options() if isinstance(place, Stored) else None,
+    )
+
+
+def _see_that_it_answers(place: Stored) -> None:
+    """Raise `UnreachableError` if the store cannot give the object at all."""
+    with suppress(FileNotFoundError):
+        place.read_bytes()

@@ -15,8 +15,9 @@ from typing import Any, Final
 import polars as pl
 
 from dante.contracts import SENSOR_HOURS
-from dante.errors import DanteError
+from dante.errors import DanteError, SourceError
 from dante.store.home import Home, write_whole
+from dante.store.objects import find_stored, read_all
 
 __all__ = [
     "Manifest",
@@ -49,6 +50,8 @@ class Manifest:
         rows: packets kept, by day.
         quarantined: rows refused, by day; None for rows whose day could not be read.
         sensor_hours: frame of `dante.contracts.SENSOR_HOURS`: packets kept by day, sensor and hour.
+        pruned: days whose packets were removed by age; they count as before.
+        dropped: days whose refused rows were.
     """
 
     digest: str
@@ -58,11 +61,13 @@ class Manifest:
     rows: dict[date, int]
     quarantined: dict[date | None, int]
     sensor_hours: pl.DataFrame
+    pruned: frozenset[date] = frozenset()
+    dropped: frozenset[date | None] = frozenset()
 
     def save(self, home: Home) -> None:
         """Write the manifest: from now on the source counts."""
         hours = self.sensor_hours.sort("day", "sensor", "hour", nulls_last=True)
-        body = {
+        body: dict[str, Any] = {
             "digest": self.digest,
             "source": self.source,
             "reading": self.reading,
@@ -77,6 +82,11 @@ class Manifest:
                 for day, sensor, hour, packets in hours.iter_rows()
             ],
         }
+        if self.pruned:
+            body["pruned"] = [day.isoformat() for day in sorted(self.pruned)]
+        if self.dropped:
+            known = sorted(day.isoformat() for day in self.dropped if day is not None)
+            body["dropped"] = [*([None] if None in self.dropped else []), *known]
         with write_whole(home.manifest(self.digest)) as path:
             path.write_text(json.dumps(body, indent=1) + "\n", encoding="utf-8")
 
@@ -92,6 +102,12 @@ def read_manifests(home: Home) -> list[Manifest]:
     Raises:
         DanteError: a manifest is damaged.
     """
+    if home.lake:
+        try:
+            found = find_stored(f"{home.lake}/ingests", home.work)
+        except SourceError:
+            return []
+        return [_parse(item.name, body) for item, body in zip(found, read_all(found), strict=True)]
     if not home.manifests.is_dir():
         return []
     return [_parse(path.name, path.read_bytes()) for path in sorted(home.manifests.glob("*.json"))]
@@ -104,7 +120,10 @@ def read_manifest(home: Home, digest: str) -> Manifest | None:
         DanteError: it is damaged.
     """
     path = home.manifest(digest)
-    return _parse(path.name, path.read_bytes()) if path.is_file() else None
+    try:
+        return _parse(path.name, path.read_bytes())
+    except FileNotFoundError:
+        return None
 
 
 def _parse(name: str, body: bytes) -> Manifest:
@@ -127,6 +146,10 @@ def _parse(name: str, body: bytes) -> Manifest:
                 ],
                 schema=SENSOR_HOURS,
                 orient="row",
+            ),
+            pruned=frozenset(date.fromisoformat(day) for day in raw.get("pruned", ())),
+            dropped=frozenset(
+                None if day is None else date.fromisoformat(day) for day in raw.get("dropped", ())
             ),
         )
     # A damaged file can make the readers of JSON and frames raise nearly anything.

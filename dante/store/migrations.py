@@ -96,9 +96,16 @@ def _what_tracks_show(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("UPDATE pipeline.days SET stale = true")
 
 
+def _broken_days(con: duckdb.DuckDBPyConnection) -> None:
+    # Days that break their contract, with a digest of what was judged: until that changes, a run
+    # that skips such days need not judge them again.
+    con.execute("CREATE TABLE pipeline.broken (day DATE PRIMARY KEY, inputs VARCHAR NOT NULL)")
+
+
 MIGRATIONS: Final[tuple[tuple[str, Migration], ...]] = (
     ("0001_first_tables", _first_tables),
     ("0002_what_tracks_show", _what_tracks_show),
+    ("0003_broken_days", _broken_days),
 )
 
 

@@ -4,6 +4,7 @@
 # types, kept alive with them, would make its bindings complain of leaks on stderr.
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 
@@ -11,10 +12,10 @@ import duckdb
 
 from dante.errors import DanteError, NotEnoughDataError
 from dante.schema import PROTOCOL_NAMES
-from dante.store.home import Home, write_whole
-from dante.store.state import closed_state
+from dante.store.home import Home, unwritable, write_whole
+from dante.store.state import State, closed_state
 
-__all__ = ["PUBLISHED", "publish", "read_lineage"]
+__all__ = ["PUBLISHED", "is_published", "publish", "read_lineage"]
 
 PUBLISHED = (
     "memberships",
@@ -84,6 +85,7 @@ _HISTOGRAMS = f"""
 TRAIT_NAMES = ("tool", "ttl", "ttl_varies", "window", "tcp_length", "ip_id", "one_sport")
 TOOL_NAMES = ("none", "mirai", "zmap", "masscan")
 IP_ID_NAMES = ("zero", "constant", "counts up", "random")
+# Sums of decimals, for a sum of floating numbers depends on the order DuckDB's threads come in.
 _TRACK_TRAITS = f"""
     CREATE TABLE track_traits AS
     WITH newest AS (
@@ -108,7 +110,8 @@ _TRACK_TRAITS = f"""
         FROM (SELECT track_id, unnest(range(len(hours))) AS hour, unnest(hours) AS senders
               FROM newest))
     SELECT track_id, trait, value,
-           senders / sum(senders) OVER (PARTITION BY track_id, trait) AS share
+           senders / CAST(sum(CAST(senders AS DECIMAL(38, 12)))
+                          OVER (PARTITION BY track_id, trait) AS DOUBLE) AS share
     FROM shown WHERE senders > 0 ORDER BY track_id, trait, share DESC, value
 """
 
@@ -127,6 +130,9 @@ _TRACKS = """
     FROM newest LEFT JOIN members USING (track_id) LEFT JOIN ports USING (track_id)
     ORDER BY track_id
 """
+
+
+_MADE = (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS)
 
 
 def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> None:
@@ -151,7 +157,9 @@ def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> N
         try:
             con = duckdb.connect(copy)
             try:
-                for table in (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS):
+                # In the file itself, so that it is replaced together with what it is of.
+                con.execute(f"COMMENT ON TABLE daily IS '{_version(State(con))}'")
+                for table in _MADE:
                     con.execute(table)
                 if finish is not None:
                     finish(con)
@@ -161,13 +169,31 @@ def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> N
             finally:
                 con.close()
         except duckdb.Error as error:
-            raise DanteError(
+            raise unwritable(error, home.lineage) or DanteError(
                 f"a copy of {home.state} cannot be made for people to query "
                 f"({str(error).splitlines()[0][:200]}); if the disk is well, move it away and run "
                 "the backfill again"
             ) from None
         finally:
             log.unlink(missing_ok=True)
+
+
+def is_published(home: Home, state: State) -> bool:
+    """Whether the publication is there, readable, and of the state as it is now."""
+    try:
+        with read_lineage(home) as con:
+            found = con.execute(
+                "SELECT comment FROM duckdb_tables() WHERE table_name = 'daily'"
+            ).fetchone()
+    except (DanteError, duckdb.Error):
+        return False
+    return found is not None and found[0] == _version(state)
+
+
+def _version(state: State) -> str:
+    """What a publication is of: the state, and how its tables are made."""
+    made = hashlib.sha256("".join(_MADE).encode()).hexdigest()[:8]
+    return f"{state.version()}-{made}"
 
 
 def read_lineage(home: Home, *, memory: str | None = None) -> duckdb.DuckDBPyConnection:

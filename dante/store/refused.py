@@ -8,6 +8,7 @@ import polars as pl
 
 from dante.errors import DanteError
 from dante.store.home import Home
+from dante.store.lake import scan_refused
 from dante.store.manifests import Manifest
 
 __all__ = ["REFUSED", "count_refused"]
@@ -51,7 +52,8 @@ def count_refused(
     """
     kinds = pl.DataFrame(schema=REFUSED)
     for manifest in manifests:
-        days = [of for of in manifest.quarantined if day is None or of == day]
+        kept = [of for of in manifest.quarantined if of not in manifest.dropped]
+        days = [of for of in kept if day is None or of == day]
         if days:
             mine = _joined(pl.concat([_kinds(home, manifest, of) for of in days]))
             kinds = _joined(pl.concat([kinds, mine.with_columns(sources=pl.lit(1, pl.Int64))]))
@@ -59,11 +61,10 @@ def count_refused(
 
 
 def _kinds(home: Home, manifest: Manifest, day: date | None) -> pl.DataFrame:
-    path = home.quarantine(day, manifest.digest)
     kind = pl.col("reason")
     for pattern, shown in _VALUES:
         kind = kind.str.replace_all(pattern, shown)
-    rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).with_row_index("place")
+    rows = scan_refused(home.quarantine(day, manifest.digest)).with_row_index("place")
     try:
         counted = (
             rows.select("place", kind.alias("reason"))

@@ -4,6 +4,8 @@
 # types, kept alive with them, would make its bindings complain of leaks on stderr.
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +18,7 @@ import duckdb
 import polars as pl
 
 from dante.errors import BusyError, DanteError
-from dante.store.home import Home
+from dante.store.home import Home, unwritable
 from dante.store.migrations import apply_migrations
 
 __all__ = ["DAY_TABLES", "DayRecord", "RunRecord", "State", "closed_state", "open_state"]
@@ -90,10 +92,11 @@ class State:
         rows: pl.DataFrame = self.con.sql(sql, params=parameters).pl()
         return rows
 
-    def fingerprints(self) -> Mapping[date, str]:
-        """Fingerprint of every committed day that is not marked stale, in order of days."""
+    def fingerprints(self, *, stale: bool = False) -> Mapping[date, str]:
+        """Fingerprint of every committed day that is not marked stale (or is), in order of days."""
         rows = self.con.execute(
-            "SELECT day, fingerprint FROM pipeline.days WHERE NOT stale ORDER BY day"
+            "SELECT day, fingerprint FROM pipeline.days WHERE $1 OR NOT stale ORDER BY day",
+            [stale],
         ).fetchall()
         return MappingProxyType(dict(rows))
 
@@ -102,12 +105,25 @@ class State:
         rows = self.con.execute("SELECT day FROM pipeline.days ORDER BY day").fetchall()
         return [day for (day,) in rows]
 
+    def broken(self) -> Mapping[date, str]:
+        """Days that broke their contract and are not committed, each with what was judged."""
+        rows = self.con.execute("SELECT day, inputs FROM pipeline.broken ORDER BY day").fetchall()
+        return MappingProxyType(dict(rows))
+
     def fingerprint_before(self, day: date) -> str | None:
         """Fingerprint of the newest committed day before a day, stale or not."""
         row = self.con.execute(
             "SELECT fingerprint FROM pipeline.days WHERE day < ? ORDER BY day DESC LIMIT 1", [day]
         ).fetchone()
         return None if row is None else row[0]
+
+    def version(self) -> str:
+        """Digest of what is committed: another after every transaction, the same without one."""
+        days = self.con.execute("SELECT * FROM pipeline.days ORDER BY day").fetchall()
+        runs = self.con.execute("SELECT count(*), max(started_at) FROM runs").fetchall()
+        sources = self.con.execute("SELECT * FROM ingests ORDER BY ALL").fetchall()
+        text = json.dumps([days, runs, sources], default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def commit_day(self, record: DayRecord, run: RunRecord | None = None) -> None:
         """Replace one day by its record, in one transaction; the days after it become stale."""
@@ -116,7 +132,8 @@ class State:
                 self.con.execute(f"DELETE FROM {table} WHERE day = ?", [record.day])
                 if table in record.tables:
                     self._insert(table, record.tables[table])
-            self.con.execute("DELETE FROM pipeline.days WHERE day = ?", [record.day])
+            for table in ("pipeline.days", "pipeline.broken"):
+                self.con.execute(f"DELETE FROM {table} WHERE day = ?", [record.day])
             self.con.execute(
                 "INSERT INTO pipeline.days VALUES (?, ?, false)", [record.day, record.fingerprint]
             )
@@ -129,9 +146,21 @@ class State:
             if run is not None:
                 self._insert_run(run)
 
-    def add_failure(self, day: date, quality: pl.DataFrame | None, run: RunRecord) -> None:
-        """Keep what is known of a run that did not end in a commit: its checks and its error."""
+    def add_failure(
+        self, day: date, quality: pl.DataFrame | None, run: RunRecord, broken: str | None = None
+    ) -> None:
+        """Keep what is known of a run that did not end in a commit: its checks and its error.
+
+        Args:
+            day: the day.
+            quality: what its checks found, if they were made.
+            run: of which `error` says why.
+            broken: if it broke its contract, a digest of what was judged.
+        """
         with self.transaction():
+            self.con.execute("DELETE FROM pipeline.broken WHERE day = ?", [day])
+            if broken is not None:
+                self.con.execute("INSERT INTO pipeline.broken VALUES (?, ?)", [day, broken])
             if quality is not None:
                 self.con.execute("DELETE FROM quality WHERE day = ?", [day])
                 self._insert("quality", quality)
@@ -154,7 +183,7 @@ class State:
         """Take back this day and all after it, in one transaction; the days taken back."""
         gone = [known for known in self.committed_days() if known >= day]
         with self.transaction():
-            for table in (*DAY_TABLES, "pipeline.days"):
+            for table in (*DAY_TABLES, "pipeline.days", "pipeline.broken"):
                 self.con.execute(f"DELETE FROM {table} WHERE day >= ?", [day])
             self._forget_unused_models()
         return gone
@@ -214,33 +243,34 @@ def closed_state(home: Home, *, wait: float = 0.0) -> Iterator[Path]:
 def _connected(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         con = duckdb.connect(home.state)
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            raise BusyError(
-                f"{home.state} is open in another program; close it there and try again "
-                f"(people query {home.lineage.name}, which is never locked)"
-            ) from None
-        raise DanteError(
-            f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
-            "move it away and run the backfill again"
-        ) from None
     except duckdb.Error as error:
-        raise DanteError(
-            f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
-            "move it away and run the backfill again"
-        ) from None
+        raise _fault(home, error) from None
     try:
         apply_migrations(con)
         yield con
     except duckdb.Error as error:
-        if not isinstance(error, duckdb.IOException) and "orrupt" not in str(error):
+        known = isinstance(error, duckdb.IOException) or "orrupt" in str(error)
+        if not known and unwritable(error, home.state) is None:
             raise
-        raise DanteError(
-            f"{home.state} cannot be read or written ({_first_line(error)}); if the disk is "
-            "well, move it away and run the backfill again"
-        ) from None
+        raise _fault(home, error) from None
     finally:
         con.close()
+
+
+def _fault(home: Home, error: duckdb.Error) -> DanteError:
+    """What is wrong with the state's file, and what to do."""
+    told = unwritable(error, home.state)
+    if told is not None:
+        return told
+    if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
+        return BusyError(
+            f"{home.state} is open in another program; close it there and try again "
+            f"(people query {home.lineage.name}, which is never locked)"
+        )
+    return DanteError(
+        f"{home.state} cannot be opened as a DuckDB database ({_first_line(error)}); "
+        "put a backup in its place with `dante restore`, or move it away and run the backfill again"
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -31,6 +31,15 @@ _COMMANDS = [
     "simulate",
     "evaluate",
     "doctor",
+    "up",
+    "quarantine",
+    "label",
+    "labels",
+    "serve",
+    "export",
+    "backup",
+    "restore",
+    "prune",
 ]
 _HEAVY = [
     "polars",

@@ -200,7 +200,8 @@ def test_tasks_pass_names():
                     continue
                 kinds = [ast.unparse(a.annotation) for a in node.args.args if a.annotation]
                 kinds.append(ast.unparse(node.returns) if node.returns else "None")
-                known = {"str", "date", "int", "list[date]", "RunRecord", "None", "str | None"}
+                known = {"str", "date", "int", "bool", "list[date]", "list[str]", "RunRecord"}
+                known |= {"None", "str | None"}
                 assert set(kinds) <= known, (path.name, node.name)
 
 

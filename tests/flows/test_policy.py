@@ -12,6 +12,7 @@ from dante.errors import (
     DanteError,
     NotEnoughDataError,
     SourceError,
+    UnreachableError,
     UsageError,
 )
 
@@ -19,6 +20,7 @@ pytest.importorskip("prefect")
 
 _AGAIN = [
     BusyError("another process holds it"),
+    UnreachableError("the object store does not answer"),
     OSError(errno.EIO, "input or output error"),
     ConnectionResetError("the store went away"),
     TimeoutError("the store is slow"),
@@ -68,11 +70,12 @@ def test_a_state_without_fault():
 
 def test_every_task_has_the_policy():
     """Every task asks the policy, keeps no result with Prefect, and waits longer each time."""
-    from tasks import day, prepare, sources
+    from tasks import day, prepare, sources, webhook
     from tasks.policy import is_transient
 
-    tasks = [getattr(day, name) for name in day.__all__] + [prepare.prepare, sources.ingest]
-    assert len(tasks) == 8
+    rooms = (day, prepare, sources, webhook)
+    tasks = [getattr(room, name) for room in rooms for name in room.__all__]
+    assert len(tasks) == 11
     for task in tasks:
         assert task.retry_condition_fn is is_transient
         assert task.retries >= 2

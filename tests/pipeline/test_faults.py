@@ -278,10 +278,10 @@ def test_a_declared_source_comes_back_after_its_damaged_manifest_was_deleted(
 
 
 def test_what_was_seen_before_may_be_damaged(telescope: "Telescope", tmp_path: Path) -> None:
-    """The folder `work` may be deleted or damaged while nothing runs: files are looked at anew."""
+    """What is known of the sources' files may be damaged or deleted: they are looked at anew."""
     _declared(telescope, tmp_path)
     ingest_declared(open_context(tmp_path))
-    (tmp_path / "work" / "sources.json").write_text('{"half')
+    (tmp_path / "lake" / "sources.json").write_text('{"half')
     assert all(item.already for item in ingest_declared(open_context(tmp_path)))
 
 

@@ -39,15 +39,15 @@ def test_a_failing_migration_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> 
         if broken:
             raise RuntimeError("power cut")
 
-    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("0002_second", second)))
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, ("9999_second", second)))
     with closing(duckdb.connect()) as con:
         with pytest.raises(RuntimeError, match="power cut"):
             apply_migrations(con)
-        assert pending(con) == ["0002_second"]
+        assert pending(con) == ["9999_second"]
         assert "half" not in {name for (name,) in con.execute("SHOW TABLES").fetchall()}
         assert "extra" not in {row[0] for row in con.execute("DESCRIBE runs").fetchall()}
         broken.clear()
-        assert apply_migrations(con) == ["0002_second"]
+        assert apply_migrations(con) == ["9999_second"]
         assert count(con, "half") == 0
 
 
@@ -55,7 +55,7 @@ def test_data_outlive_a_migration(home: Home, monkeypatch: pytest.MonkeyPatch) -
     """A home of the version before is brought up when it is opened, with all its rows."""
     with open_state(home) as state:
         state.commit_day(record(DAY), run())
-    add = ("0002_more", lambda con: con.execute("ALTER TABLE runs ADD COLUMN extra INTEGER"))
+    add = ("9999_more", lambda con: con.execute("ALTER TABLE runs ADD COLUMN extra INTEGER"))
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, add))
     with open_state(home) as state:
         assert pending(state.con) == []
@@ -178,4 +178,38 @@ def test_a_state_in_use_elsewhere_is_busy(home: Home, kind: str) -> None:
             with pytest.raises(BusyError, match="try again"):
                 call()
         holder.communicate(b"")
+    publish(home)
+
+
+# Migrations, each from the version before
+
+
+def _state_of(last: str, home: Home) -> None:
+    """A home's state as the version whose newest migration is `last` left it."""
+    kept = [item for item in migrations.MIGRATIONS if item[0] <= last]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", tuple(kept))
+        home.root.mkdir()
+        with closing(duckdb.connect(home.state)) as con:
+            apply_migrations(con)
+            con.execute("INSERT INTO pipeline.days VALUES (?, 'fp', false)", [DAY])
+            con.execute(
+                "INSERT INTO runs VALUES ('old', 'run', ?, 'completed', ?, 1.0, NULL)", [DAY, NOW]
+            )
+
+
+@pytest.mark.parametrize(
+    "last", [name for name, _ in migrations.MIGRATIONS[:-1]], ids=lambda name: name[:4]
+)
+def test_a_state_of_every_older_version_is_brought_up(home: Home, last: str) -> None:
+    """Opened by this version it has all tables, keeps its rows, and takes new days."""
+    _state_of(last, home)
+    with open_state(home) as state:
+        assert pending(state.con) == []
+        assert list(state.fingerprints(stale=True)) == [DAY]
+        assert state.con.execute("SELECT run_id FROM runs").fetchall() == [("old",)]
+        state.commit_day(record(day(1)), run("new"))
+        state.add_failure(day(2), None, run("failed", day(2)), "judged")
+        assert dict(state.broken()) == {day(2): "judged"}
+        assert state.committed_days() == [DAY, day(1)]
     publish(home)
