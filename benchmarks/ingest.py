@@ -29,6 +29,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from benchmarks.ingestlogs import MAPPING, write_avro, write_mapped, write_syslog, write_zeek
 from dante.schema import PACKETS
 from dante.simulate import write_pcap
 
@@ -184,6 +185,10 @@ FORMATS: Final = (
         2_000_000,
         (Peer("dpkt", _dpkt, 25), Peer("tshark -T fields", _tshark, 40)),
     ),
+    Format("syslog", write_syslog, 300_000),
+    Format("zeek", write_zeek, 1_000_000),
+    Format("flowtuple", write_avro, 1_000_000),
+    Format("csv", write_mapped, 3_000_000, options=("--mapping", str(MAPPING))),
 )
 """What is measured. A new format is a line here."""
 
