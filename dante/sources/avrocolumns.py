@@ -166,7 +166,9 @@ def _chain(record: Kind, tokens: _Tokens, places: _Ints) -> tuple[_Ints, int]:
     likely, behind = places[led_to], after[led_to]
     breaks = np.flatnonzero(likely[1:] != behind[:-1])
     last = int(breaks[0]) if breaks.size else likely.size - 1
-    if breaks.size and tokens.begins[max(0, int(behind[last]))] < tokens.begins[-1] // 2:
+    # What is behind may lie beyond the last token, of a record that is not whole.
+    reached = min(max(0, int(behind[last])), tokens.count)
+    if breaks.size and tokens.begins[reached] < tokens.begins[-1] // 2:
         path = _walk(likely, behind)
         likely, behind = likely[path], behind[path]
         last = likely.size - 1

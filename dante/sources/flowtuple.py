@@ -38,6 +38,8 @@ _ALIKE: Final = {
 }
 _SYN, _ACK = 0x02, 0x10
 _MAX_HELD: Final = 1000
+# Going on behind damage has a price: a file may have so many places, and one a so many bytes.
+_MOST_DAMAGE, _APART = 1000, 1 << 16
 
 
 def read_flowtuple(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[Batch]:
@@ -58,8 +60,14 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     wanted = _fields(source)
     row = 0
     damaged: list[str] = []
+    places = 0
     for records in read_records(source, wanted):
         if records.damage is not None:
+            places += 1
+            if row and places > _MOST_DAMAGE + path.stat().st_size // _APART:
+                why = f"too much damage, so the rest is not read: {records.damage}"
+                yield damage_row(row + 1, why)
+                return
             damaged.append(records.damage)
             if row or len(damaged) >= _MAX_HELD:
                 if not row:

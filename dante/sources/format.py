@@ -35,14 +35,15 @@ class Head:
     def lines(self) -> tuple[str, ...]:
         """The first whole lines that are not blank, as text; none if the file is not text.
 
-        At most 100. The last line may be cut only where the head holds no whole one.
+        At most 100. The last line may be cut only where the head holds no whole one. Lines with
+        zero bytes, as a crash leaves them, are left out.
         """
-        if b"\0" in self.data[:4096]:
+        if b"\0" in self.data.lstrip(b"\xef\xbb\xbf\r\n").partition(b"\n")[0]:
             return ()
         text = self.data.decode("utf-8", errors="replace").lstrip("\ufeff")
         whole = text.rpartition("\n")[0] if len(self.data) >= HEAD else text
         found = [line.rstrip("\r") for line in (whole or text).split("\n")]
-        return tuple(line for line in found if line.strip())[:100]
+        return tuple(line for line in found if line.strip() and "\0" not in line)[:100]
 
 
 class Reader(Protocol):

@@ -85,7 +85,9 @@ def interpret(table: pl.DataFrame, rule: Rules, raw: Callable[[pl.Series], list[
     wrong = _wrong(table, values, fields)
     if not wrong.any():
         return Batch(_packets(values, rule), pl.DataFrame(schema=QUARANTINE))
-    doubtful = table.filter(wrong).with_columns(clean(f, table.schema[f]) for f in fields)
+    # One chunk: of several, Polars 2.1 cannot make formatted text.
+    doubtful = table.filter(wrong).rechunk()
+    doubtful = doubtful.with_columns(clean(f, table.schema[f]) for f in fields)
     again = _values(doubtful, fields, rule)
     reasons = _reasons(doubtful, again, fields, rule)
     good = reasons.is_null()

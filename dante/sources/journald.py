@@ -17,6 +17,7 @@ from dante.sources.batch import Batch, gather, refuse
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, rules
 from dante.sources.logged import Repeats, as_text, judge_records
+from dante.sources.ndjson import first_objects
 from dante.sources.netfilter import packet_fields
 from dante.sources.reading import Reading
 from dante.sources.text import TextSource, cut_row, parts, read_lines
@@ -109,9 +110,7 @@ def _text(value: Any) -> str | None:
 
 
 def _looks(head: Head) -> bool:
-    return bool(head.lines) and all(
-        line.lstrip().startswith("{") and f'"{_TIME}"' in line for line in head.lines[:2]
-    )
+    return any(f'"{_TIME}"' in line for line in first_objects(head)[:2])
 
 
 FORMAT: Final = Format("journald", _looks, f"JSON objects with {_TIME}", read_journald)

@@ -111,7 +111,8 @@ def _objects(lines: pl.DataFrame, keys: Keys) -> tuple[pl.DataFrame, pl.DataFram
     good = reason.is_null()
     values = values.filter(reasons.is_null()) if reasons.null_count() < reasons.len() else values
     kept = lines if good.all() else lines.filter(good)
-    frame = pl.concat([kept.select("row", raw="line"), values], how="horizontal")
+    # One chunk: of several, Polars 2.1 cannot make formatted text.
+    frame = pl.concat([kept.select("row", raw="line"), values], how="horizontal").rechunk()
     bad = lines.filter(~good)
     if not bad.height:
         return frame, pl.DataFrame(schema=QUARANTINE)
@@ -197,11 +198,16 @@ def _finite(text: str) -> Any:
 
 
 def first_objects(head: Head) -> list[str]:
-    """The lines at a file's start that begin like objects, at most 20."""
-    # Not `head.lines`: a crash can leave zero bytes in a log, which is text all the same.
-    text = head.data[:_START].decode("utf-8", errors="replace").lstrip("\ufeff[ \r\n\t\0")
-    lines = (line.lstrip(" [") for line in text.split("\n")[:20])
-    return [line for line in lines if line.startswith("{")]
+    """The lines at a file's start that begin like objects, at most 20; none if it begins otherwise.
+
+    The first line may be the rest of one, and lines with zero bytes, as a crash leaves them, are
+    passed over.
+    """
+    text = head.data[:_START].decode("utf-8", errors="replace").lstrip("\ufeff[")
+    lines = [line.lstrip(" [") for line in text.split("\n")[:40] if line.strip(" \r\t")]
+    lines = [line for line in lines if "\0" not in line][:20]
+    objects = [line for line in lines if line.startswith("{")]
+    return objects if any(line.startswith("{") for line in lines[:2]) else []
 
 
 _START: Final = 1 << 16

@@ -217,7 +217,8 @@ def _frame(batch: Any) -> pl.DataFrame:
 
 
 def _first(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    text = (str(error).splitlines() or [type(error).__name__])[0]
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 def _text(values: pl.Series) -> pl.Series:

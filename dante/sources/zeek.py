@@ -12,19 +12,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from dante.errors import SourceError
-from dante.schema import empty_packets
+from dante.schema import QUARANTINE, empty_packets
 from dante.sources.batch import Batch, gather, refuse
+from dante.sources.cells import Grid, cut_cells
 from dante.sources.columns import shown
 from dante.sources.flowrows import Layout, flow_batch
 from dante.sources.format import HEAD, Format, Head
 from dante.sources.interpret import Rules, rules
-from dante.sources.lines import Dialect, Table, read_block
+from dante.sources.lines import Dialect, read_block
 from dante.sources.reading import Reading
 from dante.sources.streams import first_bytes
-from dante.sources.text import BLOCK, TextSource, cut_row, parts
+from dante.sources.text import TextSource, cut_row, parts
+from dante.sources.zeekcells import READ, conn_cells
 from dante.sources.zeekrecords import FIELDS, NEEDED, conn_packets
 from dante.store.ahead import ahead
 
@@ -34,6 +37,9 @@ _SIGN: Final = re.compile(rb"(?m)^#[^\n]*\n")
 _BLANK: Final = re.compile(rb"(?m)^\r?\n")
 _NEVER: Final = re.compile(rb"(?!)")
 _MAX_COLUMNS: Final = 1 << 10
+_BLOCK: Final = 1 << 22
+# Fewer lines are read as text sooner.
+_MANY: Final = 8
 # Reading goes on under a new header at some cost: a file may have so many, and one a so many bytes.
 _HEADERS, _APART = 1000, 4096
 
@@ -98,6 +104,16 @@ class _Header:
             return f"columns are separated by {self.separator[:20]!r}, which is not one character"
         return None
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether most lines below it can be read without making text of their fields."""
+        return (
+            self.refusal is None
+            and set(READ) <= set(self.fields)
+            and not {"ip_proto", "_system_name"} & set(self.fields)
+            and (self.unset, self.empty) == ("-", "(empty)")
+        )
+
     def layout(self) -> Layout:
         """How its lines become rows."""
         # The first of two columns of one name counts; others have no name.
@@ -136,13 +152,11 @@ class _Log:
 
     def pieces(self, block: bytes) -> Iterator[tuple[_Header | None, bytes]]:
         """The lines of a block by the header they stand under; None where there are too many."""
-        if b"\n\n" in block or b"\n\r\n" in block or block[:1] in (b"\n", b"\r"):
-            block = _BLANK.sub(b"", block)
         self.read += len(block)
-        if not block.startswith(b"#") and b"\n#" not in block:
-            if block:
-                yield self._now(), block
+        if not _has_others(block):
+            yield self._now(), block
             return
+        block = _BLANK.sub(b"", block)
         held: list[bytes] = []
         start = 0
         for sign in _SIGN.finditer(block):
@@ -164,12 +178,20 @@ class _Log:
         return self.header if self.headers <= _HEADERS + self.read // _APART else None
 
 
+def _has_others(block: bytes) -> bool:
+    """Whether a line is blank or begins with `#`; of a line that begins with CR it is not clear."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    first = data[np.concatenate([[0], np.flatnonzero(data[:-1] == 10) + 1])]
+    return bool(((first == 35) | (first == 10) | (first == 13)).any())
+
+
 @dataclass(frozen=True)
 class _Piece:
-    table: Table
-    dialect: Dialect
-    layout: Layout | None
-    refusal: str
+    """Lines under one header, none of them blank, cut where they are as expected."""
+
+    header: _Header | None
+    lines: bytes
+    grid: Grid | None
 
 
 def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
@@ -178,36 +200,61 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     # Two hands: one cuts the next lines into fields, the other makes packets of these.
     with closing(ahead(_pieces(source, limit))) as pieces:
         for piece in pieces:
-            if piece.layout is None:
-                yield _refused(piece, row)
-            else:
-                yield flow_batch(piece.table, piece.dialect, piece.layout, rule, row)
-            row += piece.table.rows
+            batch = _batch(piece, rule)
+            if row and batch.refused.height:
+                refused = batch.refused.with_columns(pl.col("row") + row)
+                batch = Batch(batch.packets, refused)
+            row += batch.rows
+            yield batch
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
 
 def _pieces(source: TextSource, limit: int) -> Iterator[_Piece]:
     log = _Log()
-    for block in source.blocks(min(BLOCK, max(1 << 16, limit * 128))):
+    for block in source.blocks(min(_BLOCK, max(1 << 16, limit * 128))):
         for header, lines in log.pieces(block):
-            refusal = "too many headers" if header is None else header.refusal
-            layout = None if header is None or refusal else header.layout()
-            # A byte that no text holds: what is refused is not cut.
-            dialect = Dialect(1, "\x00", None, None)
-            if layout is not None:
-                dialect = Dialect(len(layout.names), layout.separator, None, None)
             for part in parts(lines, limit):
-                yield _Piece(read_block(part, dialect), dialect, layout, refusal or "")
+                grid = None
+                if header is not None and header.is_usual and part.count(b"\n") >= _MANY:
+                    grid = cut_cells(part, header.separator, len(header.fields))
+                yield _Piece(header, part, grid)
 
 
-def _refused(piece: _Piece, before: int) -> Batch:
-    rows = piece.table.rows
-    row = pl.int_range(before + 1, before + 1 + rows, dtype=pl.UInt64, eager=True)
-    text = piece.table.text(list(range(rows)), piece.dialect)
-    none = pl.Series([None], dtype=pl.Date).new_from_index(0, rows)
-    reason = pl.Series([piece.refusal]).new_from_index(0, rows)
-    return Batch(empty_packets(), refuse(none, row, text, reason))
+def _batch(piece: _Piece, rule: Rules) -> Batch:
+    """The rows of a piece, numbered from 1."""
+    header, grid = piece.header, piece.grid
+    refusal = "too many headers" if header is None else header.refusal
+    if header is None or refusal:
+        return _refused(piece.lines, refusal or "")
+    layout = header.layout()
+    dialect = Dialect(len(layout.names), layout.separator, None, None)
+    if grid is None:
+        return flow_batch(read_block(piece.lines, dialect), dialect, layout, rule, 0)
+    places = {name: place for place, name in enumerate(layout.names) if name[0] != "-"}
+    packets, done = conn_cells(grid, places)
+    packets = packets.with_columns(sensor=pl.lit(rule.sensor, dtype=pl.String))
+    if packets.height == grid.lines:
+        return Batch(packets, pl.DataFrame(schema=QUARANTINE))
+    at = grid.rows[done]
+    left = np.delete(np.arange(grid.lines), at)
+    rest = flow_batch(read_block(grid.text(left), dialect), dialect, layout, rule, 0)
+    # A line is a packet or refused: those of the rest that are not refused are its packets.
+    lost = rest.refused["row"].to_numpy().astype(np.int64) - 1
+    order = np.argsort(np.concatenate([at, np.delete(left, lost)]), kind="stable")
+    refused = rest.refused.with_columns(row=pl.Series((left[lost] + 1).astype(np.uint64)))
+    return Batch(pl.concat([packets, rest.packets], rechunk=True)[pl.Series(order)], refused)
+
+
+def _refused(lines: bytes, reason: str) -> Batch:
+    # A byte that no text holds: what is refused is not cut.
+    dialect = Dialect(1, "\x00", None, None)
+    table = read_block(lines, dialect)
+    row = pl.int_range(1, 1 + table.rows, dtype=pl.UInt64, eager=True)
+    none = pl.Series([None], dtype=pl.Date).new_from_index(0, table.rows)
+    why = pl.Series([reason]).new_from_index(0, table.rows)
+    text = table.text(list(range(table.rows)), dialect)
+    return Batch(empty_packets(), refuse(none, row, text, why))
 
 
 def _check_header(path: Path) -> None:

@@ -18,7 +18,7 @@ import polars as pl
 from dante.schema import ICMP, ICMPV6, TCP, UDP
 from dante.sources.flowrows import NO_PACKETS
 
-__all__ = ["FIELDS", "NEEDED", "conn_packets"]
+__all__ = ["FIELDS", "NEEDED", "conn_packets", "history_flags"]
 
 NEEDED: Final = ("ts", "id.orig_h", "id.resp_h", "id.resp_p", "proto")
 """Fields without which a record is no packet."""
@@ -135,12 +135,13 @@ def _two_way(sender: str, there: set[str]) -> pl.Expr:
 def _flags(histories: pl.Series, sender: str) -> pl.Series:
     """TCP flags, in text, where they mean the same in all of the sender's packets."""
     distinct = histories.unique(maintain_order=True).drop_nulls()
-    numbers = [_number(text, sender) for text in distinct.to_list()]
+    numbers = [history_flags(text, sender) for text in distinct.to_list()]
     texts = pl.Series([None if n is None else str(n) for n in numbers], dtype=pl.String)
     return histories.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
 
 
-def _number(history: str, sender: str) -> int | None:
+def history_flags(history: str, sender: str) -> int | None:
+    """The TCP flags that all packets of `orig` or `resp` had or that tell their kind, else None."""
     mine = history if sender == "orig" else history.swapcase()
     sent = set(mine) & set("SHAFRDQI")
     if sent == {"S"}:

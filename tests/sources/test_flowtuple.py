@@ -257,6 +257,19 @@ def test_null_values(tmp_path):
     assert _one(tmp_path, kinds, SYN | {"src_ip": None})["reason"] == "src: missing"
 
 
+def test_damage_without_end(tmp_path):
+    """A file that is damage upon damage is given up, and says from where on it is not read."""
+    whole = _avro(V3, [SYN] * 3)
+    tail = whole[-60:]  # the end of a block, which is none where one begins
+    path = tmp_path / "flows"
+    path.write_bytes(whole + tail * 1500)
+    batches = list(read_batches(path))
+    assert sum(batch.packets.height for batch in batches) >= 3
+    reasons = pl.concat([batch.refused for batch in batches])["reason"]
+    assert reasons.len() == 1002
+    assert "too much damage, so the rest is not read: the Avro block at byte" in reasons[-1]
+
+
 def test_page(documented):
     """The commands of the page run."""
     vpc = b"version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes"

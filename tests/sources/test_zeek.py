@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import random
 import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -366,6 +367,47 @@ def test_batches_of_any_size(lines, rows_per_batch):
     assert_frame_equal(back.refused, whole.refused)
     counted = [line for line in lines if line.strip("\r\n") and not line.startswith("#")]
     assert whole.rows == len(counted) + 1
+
+
+VALUES = {
+    "ts": ["1740823202.125000", "1.000000", "9999999999.999999", "99999999999.000000", "0.000001",
+           "1740823202.12500", "1740823202,125000", "-1.000000", "01740823202.125000",
+           "12:.000000"],
+    "id.orig_h": ["203.0.113.7", "0.0.0.0", "255.255.255.255", "1.2.3.256", "1.2.3.04", "1.2.3",
+                  "1.2.3.4.5", "1..3.4", "1.2.3.4567", "2001:db8::7", "1.2.3.:", ".1.2.3", "1.2.3.",
+                  "9.99.100.199", "300.1.1.1"],
+    "id.orig_p": ["0", "9", "65535", "65536", "00080", "123456789", "", "8:", "+8", "1/"],
+    "id.resp_p": ["23", "99999999", "-"],
+    "proto": ["tcp", "udp", "icmp", "TCP", "tcpp", "6", "xtcp"],
+    "history": ["S", "^h", "ShADadFf", "ShADadFfR", "-", "", "h", "R"],
+    "orig_pkts": ["1", "0", "2", "4294967295", "4294967296", "-", "99999999"],
+    "resp_pkts": ["0", "1", "3", "-"],
+    "orig_ip_bytes": ["40", "65535", "65536", "123456789", "-"],
+    "local_orig": ["T", "F", "-", "TT"],
+    "local_resp": ["T", "F", "-", ""],
+    "tunnel_parents": ["-", "(empty)", "é", "a\x01b", "x\r"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_way_of_reading_changes_what_is_read(tmp_path, seed):
+    """Lines whose fields are read as bytes are the packets they are when they are read as text."""
+    chance = random.Random(seed)
+    lines = []
+    for _ in range(3000):
+        row = {n: chance.choice([v[0]] * len(v) * 5 + v) for n, v in VALUES.items()}
+        lines.append("\t".join(row.get(name, USUAL[name]) for name in NAMES))
+    fast = _read(tmp_path / "log", header() + "".join(line + "\n" for line in lines))
+    # With a field that is read as text only, in front, so that lines end as they did.
+    names = ["_system_name", *NAMES]
+    slow = _read(tmp_path / "log", header(names) + "".join(f"-\t{line}\n" for line in lines))
+    assert 500 < fast.packets.height < 2500
+    assert_frame_equal(fast.packets, slow.packets)
+    columns = [name for name in fast.refused.columns if name != "raw"]
+    reasons = pl.col("reason").str.replace("expected 22", "expected 21").str.replace("22$", "21")
+    assert_frame_equal(
+        fast.refused.select(columns), slow.refused.select(columns).with_columns(reasons)
+    )
 
 
 def test_days_of_refused_rows(tmp_path):
