@@ -61,6 +61,7 @@ def coherent(
     members = np.flatnonzero(labels >= 0)
     if not len(members):
         return labels
+    number = int(labels.max()) + 1
     # Pairs of cluster and word: a table of them, or of words a member might share, grows with the
     # square of a cluster whose senders each try ports of their own besides.
     used = evidence.uses[members]
@@ -70,7 +71,7 @@ def coherent(
     shared = np.bincount(sender, users[place] >= 2, minlength=len(members))
     labels = labels.copy()
     labels[members[shared < _SHARED * np.diff(used.indptr)]] = -1
-    sizes = np.bincount(labels[labels >= 0], minlength=int(labels.max(initial=-1)) + 1)
+    sizes = np.bincount(labels[labels >= 0], minlength=number)
     labels[(labels >= 0) & (sizes[labels] < min_senders)] = -1
     return _numbered(labels)
 

@@ -16,7 +16,8 @@ def test_the_likeliest_track_goes_on() -> None:
     )
     assert first == (
         "continued, no track was likelier: ports 90% alike (rare ones 80%), headers 100%, "
-        "hours 75%, its networks 3.3 times likelier the track's than anybody's, 40% of senders shared"
+        "hours 75%, its networks 3.3 times likelier the track's than anybody's, "
+        "40% of senders shared"
     )
     assert second.startswith("refused, telnet-1 was likelier (0.97): ports 90%")
 
