@@ -55,6 +55,7 @@ __all__ = [
     "plan_training",
     "publish_lineage",
     "quality_rows",
+    "reading",
     "sequences",
     "track",
 ]
@@ -78,7 +79,7 @@ def check(context: Context, day: date) -> list[CheckResult]:
     """
     context.require(day)
     contract = context.contract
-    with _reading(day):
+    with reading(day):
         profile = profile_packets(scan_day(context.home, context.manifests, day), day)
     past = history(context.sensor_hours, day, contract.history_days)
     results = judge_day(contract, profile, past)
@@ -100,7 +101,7 @@ def check(context: Context, day: date) -> list[CheckResult]:
 
 
 @contextmanager
-def _reading(day: date) -> Iterator[None]:
+def reading(day: date | str) -> Iterator[None]:
     """Say of a damaged packet file what it is and what to do."""
     try:
         yield
@@ -128,7 +129,7 @@ def sequences(context: Context, day: date) -> int:
         NotEnoughDataError: the day has no packets.
     """
     context.require(day)
-    with _reading(day):
+    with reading(day):
         made = day_sequences(
             scan_day(context.home, context.manifests, day),
             sentence_words=context.settings.model.sentence_words,
