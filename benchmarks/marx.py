@@ -12,8 +12,8 @@ Two kinds of burst are counted apart, for they are not the same question. Where 
 in on a port (`senders`), DANTE should raise a threat. Where a sender or two send very much
 (`packets`), there is no campaign in DANTE's sense: it needs `cluster.min_senders` senders that do
 alike before there is a cluster, and `threat.min_senders` before there is a threat, so a flood
-from one sender is out of its reach by design, whatever its volume. These are listed as such and
-never counted as hit; a rule on packets for each port finds them, and nothing here replaces it.
+from one sender is out of a threat's reach by design, whatever its volume. DANTE counts those by
+itself, in the view `floods`; they are held against it apart, and never counted as a threat's hit.
 """
 
 import argparse
@@ -151,6 +151,7 @@ def judged(
     found: pl.DataFrame,
     threats: pl.DataFrame,
     members: pl.DataFrame,
+    floods: pl.DataFrame,
     *,
     min_senders: int,
     within: int = 3,
@@ -158,12 +159,13 @@ def judged(
     """Each burst with what the published threats say of it.
 
     `threats` has `day`, `name`, `kind`, `score`, `top_ports` (of that day), `members` `day`,
-    `address`, `name` (of the track; null: noise). Added are `within_reach` (as many carriers as a
-    threat needs senders), `outcome` (`hit`, `missed`, or `out of reach`, where nothing counts as
-    a hit), `days_late`, `track` (the threat's; where there is none, the one that most carriers
-    are in, if any), `in_track` (the share of the carriers that are, on the burst's day),
-    `threat` (its kind), `score` and `other_alerts`: the threats besides it on the day of the
-    hit, or of the burst where there is none.
+    `address`, `name` (of the track; null: noise), `floods` `day`, `address`, `port`. Added are
+    `within_reach` (as many carriers as a threat needs senders), `outcome` (`hit`, `missed`; or,
+    where no threat counts as a hit, `flood`, if a carrier and the port are in the floods of the
+    day, else `out of reach`), `days_late`, `track` (the threat's; where there is none, the one
+    that most carriers are in, if any), `in_track` (the share of the carriers that are, on the
+    burst's day), `threat` (its kind), `score` and `other_alerts`: the threats besides it on the
+    day of the hit, or of the burst where there is none.
     """
     rows = []
     for burst in found.iter_rows(named=True):
@@ -183,11 +185,17 @@ def judged(
         )["name"].drop_nulls()
         track = hit["name"] if hit else _most(whose)
         share = None if track is None else (whose == track).sum() / len(burst["carriers"])
+        told = floods.filter(
+            pl.col("day") == burst["day"],
+            pl.col("port").is_in(burst["ports"]),
+            pl.col("address").is_in(burst["carriers"]),
+        )
+        beyond = "out of reach" if told.is_empty() else "flood"
         rows.append(
             burst
             | {
                 "within_reach": reach,
-                "outcome": "hit" if hit else "missed" if reach else "out of reach",
+                "outcome": "hit" if hit else "missed" if reach else beyond,
                 "days_late": late,
                 "track": track,
                 "threat": hit["kind"] if hit else None,
@@ -215,7 +223,9 @@ def _most(names: pl.Series) -> str | None:
     return None if counts.is_empty() else str(counts["name"][0])
 
 
-def summary(table: pl.DataFrame, threats: pl.DataFrame, days: int) -> dict[str, Any]:
+def summary(
+    table: pl.DataFrame, threats: pl.DataFrame, floods: pl.DataFrame, days: int
+) -> dict[str, Any]:
     """Hits by kind, and what an analyst had to read: alerts a day over all `days`."""
     by_day = threats.group_by("day").len()["len"].to_list()
     a_day = by_day + [0] * (days - len(by_day))
@@ -226,8 +236,11 @@ def summary(table: pl.DataFrame, threats: pl.DataFrame, days: int) -> dict[str, 
         "bursts_of_packets": table.filter(pl.col("kind") == "packets").height,
         "within_reach": reach.height,
         "hit": hits.height,
+        "hit_by_second_day": hits.filter(pl.col("days_late") <= 1).height,
         "missed": reach.height - reach.filter(pl.col("outcome") == "hit").height,
-        "out_of_reach": table.height - reach.height,
+        "found_as_flood": table.filter(pl.col("outcome") == "flood").height,
+        "out_of_reach": table.filter(pl.col("outcome") == "out of reach").height,
+        "floods": floods.height,
         "days_late_most": max(hits["days_late"].to_list(), default=None),
         "days": days,
         "threats": threats.height,
@@ -255,8 +268,8 @@ def _run(home: Path, data: Path, jobs: int, span: tuple[Any, Any]) -> float:
     return time.monotonic() - began
 
 
-def _published(home: Path) -> tuple[pl.DataFrame, pl.DataFrame, int]:
-    """Of the published views: threats with the ports of their day, members, number of days."""
+def _published(home: Path) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, int]:
+    """Of the published views: threats with the ports of their day, members, floods, days."""
     with duckdb.connect(str(home / "lineage.duckdb"), read_only=True) as con:
         threats = con.sql(
             "SELECT t.day, k.name, t.kind, t.score, d.top_ports "
@@ -266,8 +279,9 @@ def _published(home: Path) -> tuple[pl.DataFrame, pl.DataFrame, int]:
         members = con.sql(
             "SELECT day, address, name FROM memberships LEFT JOIN tracks USING (track_id)"
         ).pl()
+        floods = con.sql("SELECT day, address, port FROM floods").pl()
         days = con.sql("SELECT day FROM daily").pl().height
-    return threats, members, days
+    return threats, members, floods, days
 
 
 def _print(table: pl.DataFrame, told: dict[str, Any]) -> None:
@@ -292,7 +306,8 @@ def _print(table: pl.DataFrame, told: dict[str, Any]) -> None:
     late = "" if told["days_late_most"] is None else f", at most {told['days_late_most']} days late"
     print(
         f"{told['hit']} of the {told['within_reach']} bursts that have the senders a threat needs "
-        f"are hit{late}; {told['out_of_reach']} are of too few senders to be one.\n"
+        f"are hit{late}; of those of fewer senders {told['found_as_flood']} are floods, and "
+        f"{told['out_of_reach']} are nowhere. {told['floods']} floods and sweeps in all.\n"
         f"{told['threats']} threats on {told['days_with_threats']} of {told['days']} days: median "
         f"{told['threats_a_day_median']:g} a day, most {told['threats_a_day_most']}; "
         f"{told['threats_that_are_a_burst']} of them are one of these bursts, the others are "
@@ -327,13 +342,13 @@ def main(arguments: list[str] | None = None) -> int:
         elif not (home / "lineage.duckdb").is_file():
             print(f"Nothing is published in {home}; leave --home out.", file=sys.stderr)
             return 4
-        threats, members, days = _published(home)
+        threats, members, floods, days = _published(home)
         from dante.config import load_settings
 
         settings = load_settings(home)
     least = max(settings.threat.min_senders, settings.cluster.min_senders)
-    table = judged(found, threats, members, min_senders=least, within=asked.within)
-    told = summary(table, threats, days)
+    table = judged(found, threats, members, floods, min_senders=least, within=asked.within)
+    told = summary(table, threats, floods, days)
     _print(table, told)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     written = {

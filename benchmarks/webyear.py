@@ -92,11 +92,12 @@ _TABLES: Final = """
     WHERE following IS NULL AND track_id > 20 AND track_id % 5 = 0
           AND day < $first + CAST($days AS INTEGER) - 9;
 
-    INSERT INTO threats (day, track_id, kind, score, reasons, senders)
+    INSERT INTO threats (day, track_id, kind, score, reasons, senders, key, shape, news_day)
     SELECT day, track_id, CASE WHEN away IS NULL THEN 'new' ELSE 'returned' END,
            0.5 + chance(track_id, 9, 0) / 2,
            'unlike any before (nearest telnet-1, likeness 0.31); 40 senders in all try 4711/tcp '
-           || 'where 0.6 a day are usual; 40 senders from 31 networks are in it', senders
+           || 'where 0.6 a day are usual; 40 senders from 31 networks are in it', senders,
+           concat(track_id, '@', day), 'campaign', day
     FROM gaps JOIN track_days USING (day, track_id)
     WHERE (away IS NULL OR away > 7) AND day > $first + 3;
 

@@ -108,6 +108,9 @@ class ThreatSettings(_Section):
 
     min_senders: int = Field(8, ge=1)
     min_score: Share = Field(0.5)
+    per_day: int = Field(
+        3, ge=1, description="the most threats of one day: the highest scores, the rest is held"
+    )
     history_days: int = Field(
         3, ge=1, description="in the first so many days everything is new and nothing a threat"
     )

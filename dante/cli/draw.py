@@ -100,10 +100,14 @@ def draw_threats(threats: "pl.DataFrame", trends: Mapping[int, Sequence[int]]) -
         line = _text(f"{row['score']:.2f} ", "bold red" if row["score"] >= _HIGH_SCORE else "bold")
         line.append(clean(row["name"]), "bold")
         line.append(f"  {clean(row['kind'])}", "magenta" if row["kind"] == "returned" else "green")
+        if row["shape"] not in (None, "campaign"):
+            line.append(f"  {clean(row['shape'])}", "yellow")
         line.append(f"  {row['senders']:,} senders  ")
         line.append_text(_trend(console, trends.get(row["track_id"], ())))
         if row["label"]:
             line.append(f"  {clean(row['label'])}", "cyan")
+        if row["key"] is not None:
+            line.append(f"  {clean(row['key'])}", "dim")
         console.print(line)
         for reason in row["reasons"].split("; "):
             console.print(Padding(_text(reason, "dim"), (0, 0, 0, 5)))

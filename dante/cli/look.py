@@ -120,7 +120,7 @@ def threats(
     """New and returned campaigns that are worth a look, newest first, with the reasons."""
     frame = _known(
         home,
-        "SELECT day, score, kind, name, track_id, threats.senders, label, reasons "
+        "SELECT day, score, kind, shape, name, key, track_id, threats.senders, label, reasons "
         "FROM threats JOIN tracks USING (track_id) "
         "WHERE ($1 IS NULL OR day = $1) AND ($2 IS NULL OR day >= $2) "
         "ORDER BY day DESC, score DESC, track_id LIMIT $3",

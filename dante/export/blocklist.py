@@ -75,10 +75,9 @@ def choose_senders(home: Home, chosen: Chosen, benign: BenignNetworks) -> Blocke
             senders of a day used is not there to be read.
     """
     with read_lineage(home) as con:
-        row = con.execute(
+        ((newest,),) = con.execute(
             "SELECT max(day) FROM daily WHERE $1 IS NULL OR day <= $1", [chosen.campaigns.until]
-        ).fetchone()
-        newest: date | None = None if row is None else row[0]
+        ).fetchall()
         if newest is None:
             raise NotEnoughDataError("no day is published; run `dante backfill`")
         begin = newest - timedelta(days=chosen.days - 1)

@@ -91,12 +91,8 @@ def read_campaigns(con: duckdb.DuckDBPyConnection, wanted: Wanted) -> list[Campa
     Raises:
         NotEnoughDataError: there is none.
     """
-    keyed = con.execute(
-        "SELECT 1 FROM duckdb_columns() WHERE table_name = 'threats' AND column_name = 'key'"
-    ).fetchone()
-    key = "threats.key" if keyed else "NULL"
     threats: pl.DataFrame = con.sql(
-        f"SELECT coalesce({key}, name || '@' || first_day) AS key, threats.track_id, day, kind, "
+        "SELECT name || '@' || first_day AS key, threats.track_id, day, kind, "
         "score, reasons FROM threats JOIN tracks USING (track_id) "
         "WHERE ($1 IS NULL OR day <= $1) AND ($2 IS NULL OR kind = $2) AND score >= $3 "
         "ORDER BY ALL",

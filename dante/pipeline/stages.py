@@ -42,7 +42,14 @@ from dante.store.lake import scan_day
 from dante.store.manifests import ingests
 from dante.store.publish import publish
 from dante.store.state import DayRecord, RunRecord, open_state
-from dante.tracking import DayTracks, Memory, load_memory, track_day
+from dante.tracking import (
+    DayTracks,
+    Floods,
+    find_floods,
+    load_memory,
+    load_volumes,
+    track_day,
+)
 
 __all__ = [
     "PREPARE",
@@ -230,7 +237,11 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
     with open_state(context.home, wait=_WAIT) as state:
         memory = load_memory(state, day, window=settings.track.window)
         found = track_day(day, made.senders, members, ports, memory, settings, benign)
-        record = _record(context, day, made, ports, found, memory, state.fingerprint_before(day))
+        floods = find_floods(
+            day, made.senders, load_volumes(state, day), settings=settings.threat, benign=benign
+        )
+        before = state.fingerprint_before(day)
+        record = _record(context, day, made, ports, found, floods, before)
         state.commit_day(record, run)
     return record
 
@@ -245,7 +256,7 @@ def _record(
     made: DaySequences,
     ports: PortModel,
     found: DayTracks,
-    memory: Memory,
+    floods: Floods,
     before: str | None,
 ) -> DayRecord:
     quality = quality_rows(context, day)
@@ -273,6 +284,10 @@ def _record(
                 "decisions": found.decisions,
                 "track_days": found.track_days,
                 "threats": found.threats,
+                "threats_held": found.held,
+                "floods": floods.floods,
+                "pipeline.port_days": floods.port_days,
+                "pipeline.volumes": floods.volumes,
                 "daily": pl.DataFrame([daily], schema_overrides={"day": pl.Date}),
                 "quality": quality if quality is not None else pl.DataFrame(schema=QUALITY),
             }

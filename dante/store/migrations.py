@@ -102,10 +102,42 @@ def _broken_days(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE TABLE pipeline.broken (day DATE PRIMARY KEY, inputs VARCHAR NOT NULL)")
 
 
+def _threats_with_keys(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("""
+        -- Columns with constraints cannot be added, so the table is made anew.
+        ALTER TABLE threats RENAME TO threats_before;
+        CREATE TABLE threats (
+            day DATE NOT NULL, track_id INTEGER NOT NULL, kind VARCHAR NOT NULL,
+            score DOUBLE NOT NULL, reasons VARCHAR NOT NULL, senders BIGINT NOT NULL,
+            key VARCHAR NOT NULL, shape VARCHAR, news_day DATE NOT NULL);
+        INSERT INTO threats
+        SELECT before.*, coalesce(name, 'track-' || track_id) || '@' || coalesce(news_day, day),
+               NULL, coalesce(news_day, day)
+        FROM threats_before AS before LEFT JOIN pipeline.track_states USING (track_id, day);
+        DROP TABLE threats_before;
+        CREATE TABLE threats_held (
+            day DATE NOT NULL, track_id INTEGER NOT NULL, kind VARCHAR NOT NULL,
+            score DOUBLE NOT NULL, reasons VARCHAR NOT NULL, senders BIGINT NOT NULL,
+            key VARCHAR NOT NULL, shape VARCHAR, news_day DATE NOT NULL);
+
+        CREATE TABLE floods (
+            day DATE NOT NULL, src VARCHAR NOT NULL, shape VARCHAR NOT NULL, port VARCHAR,
+            ports BIGINT NOT NULL, packets BIGINT NOT NULL, usual BIGINT NOT NULL,
+            times DOUBLE NOT NULL, address UBIGINT NOT NULL);
+        -- What floods are held against: of each day the ports with the most packets, the
+        -- packets that it took, and the most ports one sender tried.
+        CREATE TABLE pipeline.port_days (
+            day DATE NOT NULL, word UINTEGER NOT NULL, packets BIGINT NOT NULL);
+        CREATE TABLE pipeline.volumes (
+            day DATE NOT NULL, least BIGINT NOT NULL, widest BIGINT NOT NULL);
+    """)
+
+
 MIGRATIONS: Final[tuple[tuple[str, Migration], ...]] = (
     ("0001_first_tables", _first_tables),
     ("0002_what_tracks_show", _what_tracks_show),
     ("0003_broken_days", _broken_days),
+    ("0004_threats_with_keys", _threats_with_keys),
 )
 
 

@@ -24,6 +24,8 @@ PUBLISHED = (
     "decisions",
     "track_days",
     "threats",
+    "threats_held",
+    "floods",
     "daily",
     "models",
     "quality",
@@ -131,8 +133,16 @@ _TRACKS = """
     ORDER BY track_id
 """
 
+_THREATS = """
+    ALTER TABLE threats RENAME TO judged;
+    CREATE TABLE threats AS
+    SELECT *, CAST(row_number() OVER (PARTITION BY key ORDER BY day) AS INTEGER) AS sighting
+    FROM judged ORDER BY day, score DESC, track_id;
+    DROP TABLE judged;
+"""
 
-_MADE = (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS)
+
+_MADE = (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS, _THREATS)
 
 
 def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> None:

@@ -30,6 +30,10 @@ DAY_TABLES: Final = (
     "decisions",
     "track_days",
     "threats",
+    "threats_held",
+    "floods",
+    "pipeline.port_days",
+    "pipeline.volumes",
     "daily",
     "quality",
 )

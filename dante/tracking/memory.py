@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from dante.store.state import State
-from dante.tracking.track import MEMBERS, Memory, Track
+from dante.tracking.track import MEMBERS, PAST, Memory, Track
 
 __all__ = ["load_memory"]
 
@@ -19,6 +19,10 @@ _MEMBERS = """
     FROM memberships WHERE day >= ? AND day < ? AND track_id IS NOT NULL
     GROUP BY ALL ORDER BY src, track_id
 """
+_PAST = """
+    SELECT track_id, day, senders FROM track_days WHERE day >= ? AND day < ?
+    ORDER BY track_id, day
+"""
 
 
 def load_memory(state: State, day: date, *, window: int) -> Memory:
@@ -29,14 +33,17 @@ def load_memory(state: State, day: date, *, window: int) -> Memory:
         day: nothing of it or later is read.
         window: days of senders an awake track is known by.
     """
+    since = day - timedelta(days=window)
     rows = state.frame(_TRACKS, [day]).iter_rows(named=True)
     tracks = tuple(Track.from_row(row) for row in rows)
     awake = [track.track_id for track in tracks if track.state == "active"]
-    members = state.frame(_MEMBERS, [day - timedelta(days=window), day])
+    members = state.frame(_MEMBERS, [since, day])
+    past = state.frame(_PAST, [since, day])
     return Memory(
         tracks=tracks,
         members=members.filter(pl.col("track_id").is_in(awake)).select(
             pl.col(name).cast(dtype) for name, dtype in MEMBERS.items()
         ),
         days=sum(known < day for known in state.committed_days()),
+        past=past.select(pl.col(name).cast(dtype) for name, dtype in PAST.items()),
     )

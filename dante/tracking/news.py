@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,8 +11,10 @@ from dante.embedding.model import PortModel
 from dante.labels.scanners import BenignNetworks
 from dante.schema import word_text
 from dante.tracking.behaviour import Behaviour, similarity, top_word
+from dante.tracking.shapes import Curve, Volume, growth_curve
 from dante.tracking.summary import network
-from dante.tracking.threats import Sighting, judge
+from dante.tracking.threats import Sighting, choose, judge
+from dante.tracking.tool import common_tool
 from dante.tracking.track import Memory, Track
 
 __all__ = ["find_threats"]
@@ -35,8 +36,8 @@ def find_threats(
     memory: Memory,
     settings: Settings,
     benign: BenignNetworks,
-) -> list[dict[str, Any]]:
-    """The day's rows of `threats`.
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The day's rows of `threats`, and those held beyond the budget of a day.
 
     Args:
         day: the day.
@@ -49,14 +50,19 @@ def find_threats(
         benign: networks of known benign scanners.
     """
     began = min((track.first_day for track in memory.tracks), default=day)
-    found = []
     everyday_share = settings.cluster.everyday_share
+    in_all = (senders.height, int(senders["packets"].sum()))
+    found = []
     for track in tracks:
         if not _is_news(track, day, began, settings):
             continue
         behaviour = Behaviour(track.words, track.weights)
         word = top_word(behaviour, model, everyday_share=everyday_share)
-        sources = clustered.filter(pl.col("track_id") == track.track_id)["src"]
+        members = senders.join(
+            clustered.filter(pl.col("track_id") == track.track_id).select("src"),
+            on="src",
+            how="semi",
+        )
         users = senders["words"].list.contains(pl.lit(word, dtype=pl.UInt32)).sum()
         usual = float(model.share(np.array([word], dtype=np.uint32))[0]) * senders.height
         elders = [other for other in memory.tracks if other.first_day < track.first_day]
@@ -66,9 +72,11 @@ def find_threats(
             model,
             everyday_share=everyday_share,
         )[0]
+        in_networks = members.select(network()).group_by("network").len()["len"]
         sighting = Sighting(
             track_id=track.track_id,
             name=track.name,
+            news_day=track.news_day,
             age=(day - track.news_day).days,
             away=track.news_away,
             nearest=elders[int(alike.argmax())].name if elders else None,
@@ -76,9 +84,11 @@ def find_threats(
             port=word_text(word),
             port_senders=int(users),
             expected=usual,
-            senders=sources.len(),
-            networks=pl.DataFrame({"src": sources}).select(network()).n_unique(),
-            benign=int(benign.contains(sources).sum()),
+            networks=in_networks.len(),
+            benign=int(benign.contains(members["src"]).sum()),
+            tool=common_tool(track.shown),
+            volume=_volume(members, in_networks, in_all),
+            curve=_curve(track, day, members.height, memory),
             raised=track.raised,
         )
         threat = judge(
@@ -90,4 +100,25 @@ def find_threats(
         )
         if threat is not None:
             found.append(threat)
-    return found
+    return choose(found, per_day=settings.threat.per_day)
+
+
+def _volume(members: pl.DataFrame, in_networks: pl.Series, in_all: tuple[int, int]) -> Volume:
+    """What a track's senders sent, beside the senders and packets of the whole day."""
+    return Volume(
+        senders=members.height,
+        packets=int(members["packets"].sum()),
+        ports=members["words"].explode(empty_as_null=False).n_unique(),
+        in_one_network=int(in_networks.max() or 0),  # type: ignore[arg-type]
+        day_senders=in_all[0],
+        day_packets=in_all[1],
+    )
+
+
+def _curve(track: Track, day: date, senders: int, memory: Memory) -> Curve:
+    """How a track's senders went since its birth or return, as far as memory reaches."""
+    past = memory.past.filter(
+        (pl.col("track_id") == track.track_id) & (pl.col("day") >= track.news_day)
+    )
+    days = [(earlier - day).days for earlier in past["day"]]
+    return growth_curve([*days, 0], [*past["senders"], senders])

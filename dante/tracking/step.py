@@ -19,7 +19,7 @@ from dante.clustering import (
 from dante.clustering.histogram import histogram, mixed, scaled
 from dante.config import Settings
 from dante.embedding.model import PortModel
-from dante.labels.ports import service_name
+from dante.labels.names import track_name
 from dante.labels.scanners import BenignNetworks
 from dante.schema import address_text
 from dante.tracking.assign import Assigned, assign
@@ -34,8 +34,9 @@ from dante.tracking.match import (
 )
 from dante.tracking.news import find_threats
 from dante.tracking.sample import sample_senders
+from dante.tracking.shapes import is_sweep
 from dante.tracking.summary import top_networks, top_ports
-from dante.tracking.threats import THREATS
+from dante.tracking.tool import common_tool
 from dante.tracking.track import TRACK_STATES, Event, Memory, Track
 
 __all__ = ["LINEAGE", "DayTracks", "track_day"]
@@ -65,6 +66,7 @@ class DayTracks:
         memberships: every sender of the day, with its track or null.
         track_days: what each track of the day did.
         threats: births and returns that pass the test.
+        held: those that pass it too, beyond the budget of the day.
     """
 
     states: pl.DataFrame
@@ -73,6 +75,7 @@ class DayTracks:
     memberships: pl.DataFrame
     track_days: pl.DataFrame
     threats: pl.DataFrame
+    held: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -163,10 +166,10 @@ def track_day(
     )
     followed = today.members.join(names, on="activity", how="left", maintain_order="left")
     clustered = followed.filter(pl.col("track_id").is_not_null())
-    threats = find_threats(
+    threats, held = find_threats(
         day, [*changed.values(), *born], senders, clustered, model, memory, settings, benign
     )
-    raised = {threat["track_id"]: threat["senders"] for threat in threats}
+    raised = dict(threats.select("track_id", "senders").iter_rows())
     states = [
         replace(track, raised=raised.get(track.track_id, track.raised)).row(day)
         for track in [*changed.values(), *born]
@@ -177,9 +180,8 @@ def track_day(
         decisions=today.decisions,
         memberships=_memberships(day, followed),
         track_days=_track_days(day, senders, clustered),
-        threats=pl.DataFrame(threats, schema=THREATS).sort(
-            "score", "track_id", descending=[True, False]
-        ),
+        threats=threats,
+        held=held,
     )
 
 
@@ -329,11 +331,16 @@ def _birth(
     track_id: int, activity: int, today: _Day, model: PortModel, settings: Settings
 ) -> Track:
     shown = today.shown[activity]
-    told_by = top_word(_behaviour(shown), model, everyday_share=settings.cluster.everyday_share)
+    behaviour = _behaviour(shown)
+    told_by = (
+        None
+        if is_sweep(behaviour)
+        else top_word(behaviour, model, everyday_share=settings.cluster.everyday_share)
+    )
     size = int(today.sizes[activity])
     return Track(
         track_id=track_id,
-        name=f"{service_name(told_by)}-{track_id}",
+        name=track_name(told_by, common_tool(shown), track_id),
         state="active",
         first_day=today.day,
         last_day=today.day,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dante.clustering.histogram import Counts, Histogram
 
-__all__ = ["MEMBERS", "TRACK_STATES", "Event", "Memory", "Track", "TrackState"]
+__all__ = ["MEMBERS", "PAST", "TRACK_STATES", "Event", "Memory", "Track", "TrackState"]
 
 TrackState = Literal["active", "asleep", "ended"]
 Event = Literal["birth", "continue", "split", "merge", "sleep", "recur", "end"]
@@ -52,6 +52,12 @@ MEMBERS: Final[dict[str, pl.DataType]] = {
     "src": pl.UInt64(),
     "track_id": pl.Int32(),
     "last_day": pl.Date(),
+}
+
+PAST: Final[dict[str, pl.DataType]] = {
+    "track_id": pl.Int32(),
+    "day": pl.Date(),
+    "senders": pl.Int64(),
 }
 
 
@@ -156,11 +162,14 @@ class Memory:
         members: frame of `MEMBERS`: senders of awake tracks in the days of the window, each with
             the newest day it was a member.
         days: committed days before.
+        past: frame of `PAST`: how many senders each track had on the days of the window, by
+            track and day.
     """
 
     tracks: tuple[Track, ...]
     members: pl.DataFrame
     days: int
+    past: pl.DataFrame
 
     @property
     def next_id(self) -> int:

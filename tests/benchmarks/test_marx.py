@@ -75,6 +75,12 @@ def _members(rows: list[tuple[int, int, int]]) -> pl.DataFrame:
     return pl.DataFrame(dated, schema=schema, orient="row")
 
 
+def _floods(rows: list[tuple[int, int, str]]) -> pl.DataFrame:
+    dated = [(_day(day), src, port) for day, src, port in rows]
+    schema = {"day": pl.Date, "address": pl.UInt64, "port": pl.String}
+    return pl.DataFrame(dated, schema=schema, orient="row")
+
+
 def test_a_burst_is_hit_by_a_threat_on_its_port_in_time(packets: pl.DataFrame) -> None:
     """The port must be a top one of the track, and the threat at most three days late."""
     found = marx.bursts(packets)
@@ -87,14 +93,14 @@ def test_a_burst_is_hit_by_a_threat_on_its_port_in_time(packets: pl.DataFrame) -
         ]
     )
     members = _members([(30, 1000 + i, 1) for i in range(9)])
-    table = marx.judged(found, threats, members, min_senders=8)
+    table = marx.judged(found, threats, members, _floods([]), min_senders=8)
     by_port = {row["ports"][0]: row for row in table.iter_rows(named=True)}
     pair = by_port["81/tcp"]
     assert (pair["outcome"], pair["days_late"], pair["track"]) == ("hit", 0, "t-1")
     assert (pair["other_alerts"], pair["in_track"]) == (2, 0.75)
     late = by_port["23/tcp"]
     assert (late["outcome"], late["days_late"], late["other_alerts"]) == ("hit", 2, 0)
-    in_time = marx.judged(found, threats, members, min_senders=8, within=1)
+    in_time = marx.judged(found, threats, members, _floods([]), min_senders=8, within=1)
     assert in_time.filter(pl.col("outcome") == "missed")["ports"].to_list() == [["23/tcp"]]
 
 
@@ -104,17 +110,29 @@ def test_a_flood_of_one_sender_is_out_of_reach(packets: pl.DataFrame) -> None:
         marx.bursts(packets),
         _threats([(30, 4, "5000/udp 100%")]),
         _members([]),
+        _floods([(31, 3000, "5000/udp"), (30, 3000, "1/udp"), (30, 1000, "5000/udp")]),
         min_senders=8,
     )
     flood = table.filter(pl.col("kind") == "packets").row(0, named=True)
     assert (flood["within_reach"], flood["outcome"]) == (False, "out of reach")
 
 
+def test_a_flood_that_was_counted_is_told_apart_from_hits(packets: pl.DataFrame) -> None:
+    """The sender, the port and the day must be in the floods; a threat's hit it is not."""
+    floods = _floods([(30, 3000, "5000/udp"), (30, 1000, "81/tcp"), (31, 1, "9/udp")])
+    found = marx.bursts(packets)
+    table = marx.judged(found, _threats([]), _members([]), floods, min_senders=8)
+    assert dict(table.select("kind", "outcome").rows()) == {"packets": "flood", "senders": "missed"}
+    told = marx.summary(table, _threats([]), floods, 40)
+    keys = ("found_as_flood", "out_of_reach", "hit", "floods")
+    assert [told[key] for key in keys] == [1, 0, 0, 3]
+
+
 def test_rare_ports_of_a_track_are_no_hit(packets: pl.DataFrame) -> None:
     """A track of which few senders touch the port is about something else; it is named."""
     threats = _threats([(30, 1, "22/tcp 100%, 81/tcp 2%, 82/tcp <1%, 23/tcp 24%")])
     members = _members([(30, 1000 + i, 1 if i < 8 else 5) for i in range(12)])
-    table = marx.judged(marx.bursts(packets), threats, members, min_senders=8)
+    table = marx.judged(marx.bursts(packets), threats, members, _floods([]), min_senders=8)
     assert "hit" not in table["outcome"].to_list()
     pair = table.filter(pl.col("ports").list.len() == 2).row(0, named=True)
     assert (pair["outcome"], pair["track"], pair["in_track"]) == ("missed", "t-1", 8 / 12)
@@ -158,6 +176,8 @@ def test_the_script_reads_a_published_home_and_writes_json(
             "CREATE TABLE tracks AS SELECT 7 AS track_id, 'tcp81-7' AS name;"
             "CREATE TABLE memberships AS SELECT DATE '2025-03-30' AS day, "
             "CAST(700 + i AS UBIGINT) AS address, 7 AS track_id FROM range(20) t(i);"
+            "CREATE TABLE floods AS SELECT DATE '2025-03-01' AS day, 9::UBIGINT AS address, "
+            "'1/udp' AS port;"
             "CREATE TABLE daily AS SELECT DATE '2025-03-01' + CAST(i AS INTEGER) AS day "
             "FROM range(30) t(i);"
         )

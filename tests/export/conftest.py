@@ -13,7 +13,7 @@ from dante.schema import address_text, parse_address
 from dante.sequences import SENDERS, DaySequences, write_sequences
 from dante.store.home import Home
 from dante.store.publish import publish
-from dante.store.state import DayRecord, RunRecord, open_state
+from dante.store.state import DAY_TABLES, DayRecord, RunRecord, open_state
 from dante.tracking.track import TRACK_STATES
 
 FIRST = date(2025, 3, 1)
@@ -45,10 +45,7 @@ def _numbers(texts: list[str]) -> list[int]:
 
 
 def _rows(day: date) -> dict[str, list[dict[str, Any]]]:
-    tables: dict[str, list[dict[str, Any]]] = {
-        "pipeline.track_states": [], "memberships": [], "lineage": [], "track_days": [],
-        "threats": [], "daily": [], "quality": [],
-    }  # fmt: skip
+    tables: dict[str, list[dict[str, Any]]] = {table: [] for table in DAY_TABLES}
     for track_id, (name, days, senders, words) in _TRACKS.items():
         if day not in days:
             continue
@@ -81,7 +78,8 @@ def _rows(day: date) -> dict[str, list[dict[str, Any]]]:
     for track_id, kind, score in _THREATS.get(day, []):
         tables["threats"].append({
             "track_id": track_id, "kind": kind, "score": score, "senders": 5,
-            "reasons": "nothing like it before; 5 senders",
+            "reasons": "nothing like it before; 5 senders", "shape": "campaign",
+            "news_day": FIRST if kind == "new" else day, "key": f"{track_id}@{kind}",
         })  # fmt: skip
     # A sender of no campaign.
     tables["memberships"].append(

@@ -12,7 +12,7 @@ import pytest
 
 from dante.store.home import Home
 from dante.store.publish import publish
-from dante.store.state import DayRecord, RunRecord, open_state
+from dante.store.state import DAY_TABLES, DayRecord, RunRecord, open_state
 from dante.tracking.track import TRACK_STATES
 
 FIRST = date(2025, 3, 1)
@@ -32,7 +32,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "threats": {
         "day": pl.Date, "track_id": pl.Int32, "kind": pl.String, "score": pl.Float64,
-        "reasons": pl.String, "senders": pl.Int64,
+        "reasons": pl.String, "senders": pl.Int64, "key": pl.String, "shape": pl.String,
+        "news_day": pl.Date,
     },
     "daily": {
         "day": pl.Date, "packets": pl.Int64, "backscatter_packets": pl.Int64,
@@ -103,7 +104,7 @@ def build(story: Story, root: Path, *, backwards: bool = False) -> Home:
     frames = {table: story.frame(table, backwards=backwards) for table in SCHEMAS}
     with open_state(home) as state:
         for day in sorted(row[0] for row in story.rows["daily"]):
-            tables = {
+            tables = dict.fromkeys(DAY_TABLES, pl.DataFrame()) | {
                 table: frames[table].filter(pl.col("day") == day)
                 for table in SCHEMAS
                 if table not in ("models", "ingests")
@@ -141,9 +142,15 @@ def story_of_ten_days() -> Story:
     )
     story.add(
         "threats",
-        (days[2], 2, "new", 0.71, "never seen; 12 senders try 8000/tcp", 12),
-        (days[8], 3, "returned", 0.55, "back after 8 days", 6),
-    )
+        (
+            days[2], 2, "new", 0.71, "never seen; 12 senders try 8000/tcp", 12,
+            f"http-alt-2@{days[2]}", "campaign", days[2],
+        ),
+        (
+            days[8], 3, "returned", 0.55, "back after 8 days", 6,
+            f"dns-3@{days[8]}", "campaign", days[8],
+        ),
+    )  # fmt: skip
     for number, day in enumerate(days):
         model = "m-1" if number < 5 else "m-2"
         births = 1 if number in (0, 1, 2) else 0

@@ -64,7 +64,8 @@ def test_hostile_names_are_only_text(
     story: Story, build: Callable[..., Home], tmp_path: Path
 ) -> None:
     """Markup, links, cells and headings in names and reasons are shown as they are."""
-    story.add("threats", (date(2025, 3, 10), 2, "new", 0.9, HOSTILE, 12))
+    last = date(2025, 3, 10)
+    story.add("threats", (last, 2, "new", 0.9, HOSTILE, 12, HOSTILE, HOSTILE, last))
     states = story.rows["pipeline.track_states"]
     states[1] = tuple(HOSTILE if value == "http-alt-2" else value for value in states[1])
     page = READER.render(_read(build(story, tmp_path / "home"), tmp_path / "r.md"))

@@ -171,7 +171,7 @@ def test_hostile_text_stays_text(story: Any, build: Callable[..., Home], tmp_pat
     day = FIRST + timedelta(days=9)
     plain = Page(_page(build(story, tmp_path / "plain"), tmp_path))
     story.track(9, evil, [day], 5_000, f"{evil} 100%, {evil}")
-    story.add("threats", (day, 9, evil, 0.9, f"{evil}; {evil}", 10))
+    story.add("threats", (day, 9, evil, 0.9, f"{evil}; {evil}", 10, evil, evil, day))
     story.add("ingests", (day, evil, "cc", 1, 1, datetime(2025, 1, 1)))
     story.add("quality", (day, evil, evil, False, evil, evil))
     story.failures.append((FIRST + timedelta(days=11), evil))
@@ -211,7 +211,9 @@ def test_a_long_span_stays_small(story: Any, build: Callable[..., Home], tmp_pat
         story.track(track, f"service-{track}", worked, track * 7, "23/tcp 100%, 80/tcp 12%")
     for n, day in enumerate(days):
         story.add("daily", (day, 10_000 + n * n, n, 900 + n, 80, 40, 72, n % 4, "m-1"))
-        story.add("threats", (day, 1 + n % 90, "new", 0.6, "never seen; " * 8, 12))
+        key = f"service-{1 + n % 90}@{days[0]}"
+        threat = (day, 1 + n % 90, "new", 0.6, "never seen; " * 8, 12, key, "campaign", days[0])
+        story.add("threats", threat)
     page = _page(build(story, tmp_path / "home"), tmp_path)
     assert len(page.encode()) < 1_000_000
     assert "30 other tracks" in Page(page).text

@@ -28,6 +28,16 @@ def day(number: int) -> dt.date:
 
 def record(day: dt.date, src: str = "192.0.2.1", model_id: str = "m1") -> DayRecord:
     """A day of one sender in one track."""
+    threat = {
+        "track_id": 1,
+        "kind": "new",
+        "score": 1.0,
+        "reasons": "r",
+        "senders": 1,
+        "key": f"telnet-1@{DAY}",
+        "shape": "campaign",
+        "news_day": DAY,
+    }
     frames: dict[str, list[dict[str, object]]] = {
         "pipeline.track_states": [
             {
@@ -85,7 +95,22 @@ def record(day: dt.date, src: str = "192.0.2.1", model_id: str = "m1") -> DayRec
         "track_days": [
             {"track_id": 1, "senders": 1, "packets": 5, "top_ports": "p", "top_networks": "n"}
         ],
-        "threats": [{"track_id": 1, "kind": "new", "score": 1.0, "reasons": "r", "senders": 1}],
+        "threats": [threat],
+        "threats_held": [threat],
+        "floods": [
+            {
+                "src": src,
+                "shape": "flood",
+                "port": "23/tcp",
+                "ports": 1,
+                "packets": 5,
+                "usual": 1,
+                "times": 5.0,
+                "address": 7,
+            }
+        ],
+        "pipeline.port_days": [{"word": 393239, "packets": 5}],
+        "pipeline.volumes": [{"least": 1, "widest": 1}],
         "daily": [
             {
                 "packets": 5,

@@ -17,7 +17,7 @@ from dante.embedding.model import ModelCard
 from dante.labels.scanners import BenignNetworks
 from dante.sequences import SENDERS
 from dante.store.migrations import apply_migrations
-from dante.store.state import DayRecord, State
+from dante.store.state import DAY_TABLES, DayRecord, State
 from dante.tracking import DayTracks, load_memory, track_day
 
 DAY = dt.date(2025, 3, 1)
@@ -47,6 +47,7 @@ class World:
     benign: BenignNetworks = NOBODY
     model: PortModel = field(default_factory=small_model)
     first: dt.date = DAY
+    tools: Mapping[int, int] = field(default_factory=dict)
 
     def day(
         self, number: int, clusters: list[Cluster], noise: list[Cluster] | None = None
@@ -66,6 +67,7 @@ class World:
                         "sentence": words,
                         "words": words,
                         "counts": [3] * len(ports),
+                        "tool": self.tools.get(src),
                     }
                 )
                 members.append((src, cluster_id, 3 * len(ports), False))
@@ -79,15 +81,14 @@ class World:
         return found
 
     def _commit(self, day: dt.date, found: DayTracks) -> None:
-        frames = {
+        frames = dict.fromkeys(DAY_TABLES, pl.DataFrame()) | {
             "pipeline.track_states": found.states,
             "memberships": found.memberships,
             "lineage": found.lineage,
             "decisions": found.decisions,
             "track_days": found.track_days,
             "threats": found.threats,
-            "daily": pl.DataFrame(),
-            "quality": pl.DataFrame(),
+            "threats_held": found.held,
         }
         nothing = pl.DataFrame(schema={"model_id": pl.String})
         self.state.commit_day(

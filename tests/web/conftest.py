@@ -87,7 +87,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     story.rows["track_days"] = [
         (*row[:4], ports, HOSTILE) if row[1] == 2 else row for row in story.rows["track_days"]
     ]
-    story.add("threats", (FIRST.replace(day=10), 2, HOSTILE, 0.9, HOSTILE, 12))
+    last = FIRST.replace(day=10)
+    story.add("threats", (last, 2, HOSTILE, 0.9, HOSTILE, 12, HOSTILE, HOSTILE, last))
     story.add("ingests", (day, HOSTILE, "cc", 1, 1, story.rows["ingests"][0][5]))
     story.add("quality", (FIRST.replace(day=10), HOSTILE, HOSTILE, False, HOSTILE, HOSTILE))
     story.failures.append((FIRST.replace(day=12), HOSTILE))
