@@ -1,4 +1,4 @@
-"""How well sender vectors tell organisations apart: the table of docs/decisions/0007.
+"""How well sender vectors tell organisations apart: the table of docs/decisions/0008.
 
     python -m benchmarks.vectors [SEED ...]
 
