@@ -49,7 +49,8 @@ def judge(case: Case, folder: Path) -> str | None:
     before, had = time.process_time(), _peak()
     try:
         back = _read(path, 1_000_000)
-        again = _read(path, 7) if case.number % 8 == 0 and len(case.data) < 1 << 16 else None
+        spent, more = time.process_time() - before, _peak() - had
+        again = _read(path, 7) if case.number % 8 == 0 and back.rows < 2000 else None
     except DanteError as error:
         lines = str(error)
         if not lines.isprintable():
@@ -60,7 +61,7 @@ def judge(case: Case, folder: Path) -> str | None:
         if isinstance(error, KeyboardInterrupt):
             raise
         return f"{type(error).__name__}: {str(error)[:300]}"
-    return _fault(case, back, again, expected, time.process_time() - before, _peak() - had)
+    return _fault(case, back, again, expected, spent, more)
 
 
 def _fault(

@@ -23,7 +23,7 @@ from dante.sources.reading import Reading
 from dante.sources.text import BLOCK, TextSource, cut_row, parts
 from dante.store.ahead import ahead
 
-__all__ = ["FORMAT", "guess_separator", "read_csv"]
+__all__ = ["FORMAT", "guess_separator", "names_packets", "read_csv"]
 
 _MAX_COLUMNS: Final = 1 << 14
 _SEPARATORS: Final = (",", "\t", ";", "|")
@@ -117,15 +117,20 @@ def _dialect(
     return Dialect(len(names), separator, mapping.quote, mapping.comment), names
 
 
+def names_packets(head: Head) -> bool:
+    """Whether the first line surely is a header, whatever stands in the lines below."""
+    return {"ts", "src"} <= _named(head)
+
+
+def _named(head: Head) -> set[str]:
+    """The canonical columns that the first line names."""
+    first = head.lines[0] if head.lines else ""
+    names = {name.strip().strip('"').strip() for name in first.split(guess_separator(first))}
+    return names & set(FIELDS)
+
+
 def _looks(head: Head) -> bool:
-    if not head.lines:
-        return False
-    if head.reading.mapping is not None:
-        return True
-    first = head.lines[0]
-    return bool(
-        {n.strip().strip('"').strip() for n in first.split(guess_separator(first))} & set(FIELDS)
-    )
+    return bool(head.lines) and (head.reading.mapping is not None or bool(_named(head)))
 
 
 FORMAT: Final = Format("csv", _looks, "a first line that names canonical columns", read_csv)

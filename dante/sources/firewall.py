@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 
 from dante.sources.batch import Batch, gather
+from dante.sources.csv import names_packets
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, rules
 from dante.sources.logged import Repeats, as_text, judge_records
@@ -94,6 +95,8 @@ def _dated(records: pl.DataFrame, years: Years, rule: Rules) -> pl.DataFrame:
 def _looks(head: Head) -> bool:
     # Not `head.lines`: a crash can leave zero bytes in a log, which is text all the same.
     lines = [line for line in as_text(head.data[:_START]).decode().split("\n") if line.strip()][:20]
+    if names_packets(head):
+        return False
     if not (any(_UPTIME.match(line) for line in lines) or begin_with_time(lines)):
         return False
     # The firewall may have been silent for the first thousands of lines of a log.

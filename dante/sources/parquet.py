@@ -45,10 +45,10 @@ def _batches(path: Path, reading: Reading, rule: Rules, limit: int) -> Iterator[
 
     try:
         file = pq.ParquetFile(path, buffer_size=_BUFFER)
+        names = file.schema_arrow.names
     except (pa.ArrowException, OSError, ValueError) as error:
         raise SourceError(f"{path}: not a readable Parquet file ({_first(error)})") from error
     with file:
-        names = file.schema_arrow.names
         chosen = {
             field: names[index]
             for field, index in choose_columns(path, names, reading.mapping or Mapping()).items()
@@ -59,7 +59,10 @@ def _batches(path: Path, reading: Reading, rule: Rules, limit: int) -> Iterator[
             if pa.types.is_decimal256(kind):
                 raise SourceError(f"{path}: column {name!r} is a decimal of 256 bits; 128 are read")
     texts = [name for name, kind in kinds.items() if _is_text(kind)]
-    most = _check_size(path, file.metadata, set(columns))
+    try:
+        most = _check_size(path, file.metadata, set(columns))
+    except (pa.ArrowException, OSError, ValueError) as error:  # a name may be no text
+        raise SourceError(f"{path}: not a readable Parquet file ({_first(error)})") from error
     row = written = 0
     arrows = _arrows(path, columns, texts)
     while True:
@@ -211,7 +214,12 @@ class _Json:
 
 
 def _frame(batch: Any) -> pl.DataFrame:
-    frame = pl.from_arrow(batch)
+    import pyarrow as pa
+
+    # A damaged page may hold text that is none, which Polars would take on trust.
+    kinds = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    columns = [column.cast(kinds.get(column.type, column.type)) for column in batch.columns]
+    frame = pl.from_arrow(pa.RecordBatch.from_arrays(columns, names=batch.schema.names))
     assert isinstance(frame, pl.DataFrame)
     return frame.with_columns(_text(c) for c in frame.get_columns() if c.dtype == pl.Binary)
 

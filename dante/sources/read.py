@@ -28,20 +28,21 @@ from dante.sources.reading import Reading
 
 __all__ = ["FORMATS", "format_of", "read_batches", "settled"]
 
+# Those that the first bytes or lines tell come before those that are sought further on.
 _FORMATS: Final[tuple[Format, ...]] = (
     pcap.FORMAT,
     pcapng.FORMAT,
     parquet.FORMAT,
-    firewall.FORMAT,
-    journald.FORMAT,
     flowtuple.FORMAT,
-    nfdump.FORMAT,
-    vpcflow.FORMAT,
     zeek.FORMAT,
+    journald.FORMAT,
     zeekjson.FORMAT,
     suricata.FORMAT,
     cowrie.FORMAT,
     merit.FORMAT,
+    nfdump.FORMAT,
+    vpcflow.FORMAT,
+    firewall.FORMAT,
     csv.FORMAT,
 )
 

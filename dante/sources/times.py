@@ -182,7 +182,7 @@ def _from_integer(numbers: pl.Series, format: str) -> pl.Series:
 
 def _from_float(numbers: pl.Series, format: str) -> pl.Series:
     # In nanoseconds of its unit: a Float64 of seconds holds microseconds, and no more, until 2255.
-    finite = pl.when(pl.col("x").is_finite() & (pl.col("x") < 1e18)).then(pl.col("x"))
+    finite = pl.when(pl.col("x").is_between(-1e18, 1e18)).then(pl.col("x"))
     frame = pl.DataFrame({"x": numbers.cast(pl.Float64)}).select(x=finite)
     whole = pl.col("x").floor()
     micro = ((pl.col("x") - whole) * 1e6).round().cast(pl.Int64)

@@ -44,7 +44,9 @@ def _packets(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _looks(head: Head) -> bool:
-    return any('"id.orig_h"' in line and '"conn_state"' in line for line in first_objects(head))
+    lines = first_objects(head)
+    begins = any('"ts"' in line for line in lines[:2])
+    return begins and any('"id.orig_h"' in line and '"conn_state"' in line for line in lines)
 
 
 FORMAT: Final = Format(

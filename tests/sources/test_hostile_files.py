@@ -128,3 +128,45 @@ def test_wide_decimals(tmp_path):
     pq.write_table(pa.table({"ts": [1740787200], "src": [1], "proto": [6], "dport": ports}), path)
     with pytest.raises(SourceError, match="'dport' is a decimal of 256 bits"):
         _read(tmp_path, path.read_bytes())
+
+
+LOGGED = (
+    b"2025-03-01T10:00:00+00:00 tower kernel: IN=eth0 OUT= SRC=203.0.113.9 DST=198.51.100.7 LEN=40 "
+    b"TTL=51 ID=1 PROTO=TCP SPT=4000 DPT=23 WINDOW=1024 RES=0x00 SYN URGP=0\n"
+)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        HEADER + ROW,
+        b'{"eventid":"cowrie.session.connect","timestamp":"2025-03-01T00:00:00Z","src_ip":"1.2.3.4",'
+        b'"src_port":1,"dst_ip":"1.2.3.5","dst_port":22}\n',
+    ],
+)
+def test_lines_of_another_format(tmp_path, start):
+    """Lines of a log that got into a file refuse themselves only; its first line tells its form."""
+    packets, refused = _read(tmp_path, start + LOGGED * 3 + start.splitlines(keepends=True)[-1])
+    assert (packets.height, refused["row"].to_list()) == (2, [2, 3, 4])
+
+
+def test_numbers_beyond_measure_as_times(tmp_path):
+    """A float that no integer can hold is no time, whichever its sign."""
+    times = [1740787200.5, 1e300, -1e300, float("inf"), float("-inf"), float("nan")]
+    path = tmp_path / "table"
+    pl.DataFrame({"ts": times, "src": 1, "proto": 6, "dport": 23}).write_parquet(path)
+    packets, refused = _read(tmp_path, path.read_bytes())
+    assert (packets.height, refused["row"].to_list()) == (1, [2, 3, 4, 5, 6])
+
+
+def test_text_of_a_damaged_page(tmp_path):
+    """Text that is no UTF-8, as a page without a checksum may hold, refuses its rows only."""
+    path = tmp_path / "table"
+    frame = pl.DataFrame({"ts": [1740787200] * 3, "src": ["1.2.3.4", "9.8.7.6", "1.2.3.5"]})
+    frame = frame.with_columns(proto=6, dport=23)
+    frame.write_parquet(path, compression="uncompressed", statistics=False, use_pyarrow=True)
+    data = path.read_bytes()
+    assert data.count(b"9.8.7.6") == 1
+    packets, refused = _read(tmp_path, data.replace(b"9.8.7.6", b"9.8\xff7.6"))
+    assert (packets.height, refused["row"].to_list()) == (2, [2])
+    assert "\ufffd" in refused["raw"][0]
