@@ -88,6 +88,7 @@ for panel, command in (
     (_LOOK, look.status),
     (_LOOK, quarantine.quarantine),
     (_LOOK, look.threats),
+    (_LOOK, look.floods),
     (_LOOK, look.tracks),
     (_LOOK, look.lineage),
     (_LOOK, look.query),

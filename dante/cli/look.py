@@ -24,7 +24,7 @@ from dante.errors import UsageError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["find_track", "lineage", "query", "report", "status", "threats", "tracks"]
+__all__ = ["find_track", "floods", "lineage", "query", "report", "status", "threats", "tracks"]
 
 
 def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
@@ -132,6 +132,24 @@ def threats(
         draw_threats(frame, _trends(home, frame["track_id"]))
     else:
         emit(frame, form, empty=_no_threats(home))
+
+
+def floods(
+    home: HomeOption = None,
+    form: Format = "table",
+    day: Annotated[str | None, typer.Option("--day", help="Only this day.")] = None,
+    since: Annotated[str | None, typer.Option("--since", help="From this day on.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+) -> None:
+    """Floods and sweeps of a few senders, too few for a campaign, newest first."""
+    frame = _known(
+        home,
+        "SELECT day, shape, src, port, ports, packets, usual, times FROM floods "
+        "WHERE ($1 IS NULL OR day = $1) AND ($2 IS NULL OR day >= $2) "
+        "ORDER BY day DESC, shape, packets DESC, address, port LIMIT $3",
+        [_iso(day), _iso(since), limit],
+    )
+    emit(frame, form, empty="no floods")
 
 
 def _no_threats(home: Path | None) -> str:

@@ -58,7 +58,7 @@ def _recent(context: Context) -> dict[date, list[dict[str, Any]]]:
         if not days:
             return {}
         rows = state.frame(
-            "SELECT day, track_id, kind, score, reasons, threats.senders, track_days.top_ports "
+            "SELECT day, track_id, kind, score, reasons, threats.senders, key, shape, top_ports "
             "FROM threats LEFT JOIN track_days USING (day, track_id) "
             "WHERE day > ? ORDER BY day, score DESC, track_id",
             [days[-1] - timedelta(days=_DAYS)],

@@ -22,6 +22,7 @@ _COMMANDS = [
     "tracks",
     "lineage",
     "threats",
+    "floods",
     "query",
     "report",
     "serve",
