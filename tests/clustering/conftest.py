@@ -54,17 +54,17 @@ def crowd(*actors: Actor, seed: int = 1) -> tuple[pl.DataFrame, NDArray[np.int64
     rows, used = [], set()
     for number, actor in enumerate(actors):
         up = [hour for hour in range(24) if actor.hours >> hour & 1]
+        every = np.array(actor.ports)
+        pool = None if actor.networks is None else np.array(actor.networks)
         for _ in range(actor.n):
             while True:
-                pool = actor.networks
                 network = int(rng.integers(1 << 8, 1 << 16)) if pool is None else rng.choice(pool)
                 src = (int(network) << 16) + int(rng.integers(1 << 16))
                 if src not in used:
                     break
             used.add(src)
-            ports = (
-                rng.choice(actor.ports, actor.pick, replace=False) if actor.pick else actor.ports
-            )
+            drawn = rng.choice(every, actor.pick, replace=False, shuffle=False)
+            ports = drawn if actor.pick else every
             words = sorted(TCP + int(port) for port in ports)
             hours = rng.choice(up, min(actor.seen, len(up)), replace=False)
             rows.append(

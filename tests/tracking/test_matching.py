@@ -1,0 +1,245 @@
+"""Which tracks a day's clusters and senders are of, and what is kept of the decision."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dante.clustering import Histogram, evidence_of, groups_of
+from dante.clustering.histogram import Counts
+from dante.config import TrackSettings
+from dante.sequences import SENDERS
+from dante.tracking import load_memory
+from dante.tracking.match import match_clusters
+from dante.tracking.track import TRACK_STATES, Track
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+NewWorld = Callable[..., "World"]
+
+A, B, C = [23, 26], [80, 81, 82], [300, 301]
+
+
+def _published(world: "World", view: str) -> pl.DataFrame:
+    return world.state.frame(f"SELECT * FROM {view} ORDER BY ALL")
+
+
+def test_a_cluster_is_more_probably_its_own_track_than_another(world: "World") -> None:
+    """Of three tracks each of today's clusters is most probably the one that it was."""
+    world.day(0, [(range(20), A), (range(20, 40), B), (range(40, 60), C)])
+    found = world.day(1, [(range(10, 20), A), (range(500, 520), B), (range(40, 60), C)])
+    best = found.decisions.sort("probability", descending=True).group_by("cluster_id").first()
+    assert dict(best.select("cluster_id", "track_id").iter_rows()) == {0: 1, 1: 2, 2: 3}
+    assert found.decisions.filter("taken")["probability"].min() > 0.5  # type: ignore[operator]
+
+
+def test_a_sender_of_one_packet_goes_where_it_was_yesterday(world: "World") -> None:
+    """Two campaigns share a port; who shows only that is counted where he was before."""
+    both = [(range(30), [23, 26]), (range(30, 60), [23, 99])]
+    for number in range(3):
+        world.day(number, both)
+    found = world.day(
+        3, [(range(25), [23, 26]), (range(30, 55), [23, 99])], noise=[([28, 29, 58, 59], [23])]
+    )
+    track = dict(found.memberships.select("address", "track_id").iter_rows())
+    assert [track[src] for src in (28, 29, 58, 59)] == [1, 1, 2, 2]
+    clusters = dict(found.memberships.select("address", "cluster_id").iter_rows())
+    assert {clusters[src] for src in (28, 29, 58, 59)} == {None}
+
+
+def test_a_stranger_of_one_packet_is_nobodys(world: "World") -> None:
+    """Who was never seen and shows a port no track has is noise."""
+    for number in range(2):
+        world.day(number, [(range(30), A)])
+    found = world.day(2, [(range(30), A)], noise=[([77], [399])])
+    assert found.memberships.filter(pl.col("address") == 77)["track_id"].to_list() == [None]
+
+
+def test_every_decision_taken_is_lived(world: "World") -> None:
+    """A cluster that continued a track has its senders in that track, and each is of one track."""
+    world.day(0, [(range(30), A), (range(30, 60), B), (range(60, 80), C)])
+    found = world.day(1, [(range(20), A), (range(30, 60), B), (range(100, 120), A)])
+    for row in found.decisions.filter("taken").iter_rows(named=True):
+        mine = found.memberships.filter(pl.col("cluster_id") == row["cluster_id"])["track_id"]
+        assert mine.mode().to_list() == [row["track_id"]]
+        assert row["day"] == world.first + dt.timedelta(days=1)
+        for name in ("probability", "ports", "rare_ports", "headers", "hours", "senders_shared"):
+            assert 0 <= row[name] <= 1 + 1e-9, name
+    assert found.memberships["address"].is_unique().all()
+    taken = found.decisions.filter("taken").group_by("cluster_id").len()
+    assert set(taken["len"]) == {1}
+
+
+TABLES = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 10_000))
+
+
+@given(shape=TABLES, mixer=st.integers(0, 10_000))
+@settings(max_examples=60)
+def test_the_order_of_clusters_and_tracks_decides_no_match(
+    shape: tuple[int, int, int], mixer: int
+) -> None:
+    """Rows and columns in another order give the same matches in that order."""
+    clusters, tracks, seed = shape
+    rng = np.random.Generator(np.random.PCG64(seed))
+    probability = rng.random((clusters, tracks)) ** 2
+    same_day = rng.random((clusters, clusters))
+    same_day = (same_day + same_day.T) / 2
+    how = TrackSettings()
+    whole = match_clusters(probability, {}, same_day, how).track
+    mix = np.random.Generator(np.random.PCG64(mixer))
+    rows, columns = mix.permutation(clusters), mix.permutation(tracks)
+    mixed = match_clusters(
+        probability[np.ix_(rows, columns)], {}, same_day[np.ix_(rows, rows)], how
+    ).track
+    named = np.where(mixed >= 0, columns[mixed], -1)
+    assert named.tolist() == whole[rows].tolist()
+    assert np.all(probability[whole >= 0, whole[whole >= 0]] >= how.fragment)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_no_clusters_or_no_tracks_match_nothing(shape: tuple[int, int]) -> None:
+    """The first day, and a quiet one, have nothing to match."""
+    none = np.zeros((shape[0], shape[0]))
+    made = match_clusters(np.zeros(shape), {}, none, TrackSettings())
+    assert made.track.tolist() == [-1] * shape[0]
+
+
+def test_certainty_is_no_division_by_zero() -> None:
+    """Probabilities as near to 0 and 1 as they come are matched without a warning."""
+    low, high = 1 / (1 + np.exp(30)), 1 / (1 + np.exp(-30))
+    with np.errstate(all="raise"):
+        made = match_clusters(
+            np.array([[high, low], [low, high]]), {}, np.eye(2), TrackSettings(match=1.0)
+        )
+        assert made.track.tolist() == [0, 1]
+
+
+LISTS = st.integers(0, 5).flatmap(
+    lambda n: st.tuples(
+        st.lists(st.integers(0, 2**33), min_size=n, max_size=n, unique=True).map(sorted),
+        st.lists(st.floats(0.1, 1e6), min_size=n, max_size=n),
+    )
+)
+
+
+def _counts(made: tuple[list[int], list[float]]) -> Counts:
+    return Counts(np.array(made[0], dtype=np.uint64), np.array(made[1], dtype=np.float64))
+
+
+@given(
+    words=LISTS,
+    traits=LISTS,
+    networks=LISTS,
+    hours=st.lists(st.floats(0, 99), min_size=24, max_size=24),
+    senders=st.lists(st.integers(0, 2**64 - 1), max_size=5),
+    away=st.none() | st.integers(1, 999),
+)
+@settings(max_examples=40)
+def test_a_track_is_read_back_as_it_was(
+    words: Any, traits: Any, networks: Any, hours: list[float], senders: list[int], away: int | None
+) -> None:
+    """A row of the state, through a frame of its types, gives the same track bit for bit."""
+    words = ([word % 2**32 for word in words[0]], words[1])
+    day = dt.date(2025, 3, 1)
+    track = Track(
+        track_id=7, name="telnet-7", state="asleep", first_day=day, last_day=day, days_active=3,
+        packets=2**40, peak_senders=9, size=2.5,
+        shown=Histogram(
+            12.75, _counts(words), np.array(words[1]) * 2, _counts(traits), np.array(hours),
+            _counts(networks), 0.125,
+        ),
+        senders=np.array(senders, dtype=np.uint64), news_day=day, news_away=away, raised=3,
+        stability=0.25,
+    )  # fmt: skip
+    frame = pl.DataFrame([track.row(day)], schema=TRACK_STATES)
+    back = Track.from_row(frame.row(0, named=True))
+    for field in fields(Track):
+        mine, theirs = getattr(track, field.name), getattr(back, field.name)
+        if field.name == "shown":
+            continue
+        assert np.array_equal(mine, theirs), field.name
+    assert back.row(day) == track.row(day)
+
+
+STEPS = st.lists(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(5, 9)),
+        max_size=3,
+        unique_by=lambda step: step[0],
+    ),
+    min_size=2,
+    max_size=7,
+)
+"""Days of clusters: a block of addresses, a behaviour, and how many senders."""
+
+
+def _clusters(step: list[tuple[int, int, int]]) -> list[tuple[range, list[int]]]:
+    return [(range(100 * block, 100 * block + size), (A, B, C)[kind]) for block, kind, size in step]
+
+
+@given(steps=STEPS, back=st.integers(0, 6))
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_rewinding_and_replaying_gives_the_same_rows(
+    new_world: NewWorld, steps: list[list[tuple[int, int, int]]], back: int
+) -> None:
+    """Whatever day is gone back to, the days after it make the rows they made before.
+
+    And in the whole of what is published every member has one track, every track named exists,
+    and nothing is of a track that was merged away or ended.
+    """
+    world = new_world(track={"sleep_after": 1, "end_after": 3, "merge_after": 1})
+    for number, step in enumerate(steps):
+        world.day(number, _clusters(step))
+    views = (
+        "memberships",
+        "lineage",
+        "decisions",
+        "track_days",
+        "threats",
+        "pipeline.track_states",
+    )
+    before = {view: _published(world, view) for view in views}
+    again = min(back, len(steps) - 1)
+    world.state.rewind(world.first + dt.timedelta(days=again))
+    for number, step in enumerate(steps[again:], again):
+        world.day(number, _clusters(step))
+    for view in views:
+        assert _published(world, view).equals(before[view]), view
+
+    members, lineage = before["memberships"], before["lineage"]
+    assert not members.select("day", "address").is_duplicated().any()
+    known = set(before["pipeline.track_states"]["track_id"])
+    for frame, name in (
+        (members, "track_id"),
+        (lineage, "track_id"),
+        (lineage, "related_track_id"),
+        (before["decisions"], "track_id"),
+        (before["track_days"], "track_id"),
+    ):
+        assert set(frame[name].drop_nulls()) <= known, name
+    gone = lineage.filter(pl.col("event").is_in(["merge", "end"])).select("track_id", end="day")
+    for view in ("memberships", "track_days", "lineage"):
+        later = before[view].join(gone, on="track_id").filter(pl.col("day") > pl.col("end"))
+        assert later.height == 0, view
+    births = lineage.filter(pl.col("event") == "birth")
+    assert sorted(births["track_id"]) == list(range(1, len(known) + 1))
+
+
+def test_a_day_without_senders_is_matched(world: "World") -> None:
+    """An empty day and a day of one sender go through the tracker without a warning."""
+    with np.errstate(all="raise"):
+        world.day(0, [(range(20), A)])
+        assert world.day(1, [], []).decisions.height == 0
+        alone = world.day(2, [], [([5], A)])
+    assert alone.memberships.height == 1
+    empty = evidence_of(pl.DataFrame(schema=SENDERS))
+    assert groups_of(empty, np.empty(0, dtype=np.int64)) == []
+    memory = load_memory(world.state, world.first + dt.timedelta(days=3), window=14)
+    assert [track.track_id for track in memory.tracks] == [1]
