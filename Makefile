@@ -26,8 +26,14 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 demo: setup ## Run everything on a simulated telescope, or on INPUT=path [MAPPING=file.toml]
 	@$(BIN)/dante demo $(if $(INPUT),--input "$(INPUT)") $(if $(MAPPING),--mapping "$(MAPPING)")
 
+# Two halves at once, one a core; what the first says is shown when both are done.
+FIRST := tests/sources tests/simulate tests/benchmarks tests/evaluate tests/sequences tests/contracts
+
 test: setup lint ## Lint, type-check, hold the layers, run all tests
-	@$(BIN)/python -m pytest
+	@said=$$(mktemp) && { $(BIN)/python -m pytest $(FIRST) >"$$said" 2>&1 & first=$$!; \
+		$(BIN)/python -m pytest $(FIRST:%=--ignore=%); second=$$?; \
+		wait $$first; first=$$?; cat "$$said"; rm -f "$$said"; \
+		test $$first -eq 0 && test $$second -eq 0; }
 
 lint: setup
 	@$(BIN)/ruff check .
