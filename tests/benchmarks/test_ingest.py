@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from benchmarks import ingest
 from dante.schema import PACKETS
-from dante.sources import format_of, read_batches
+from dante.sources import Reading, format_of, load_mapping, read_batches
 
 
 @pytest.mark.parametrize("form", ingest.FORMATS, ids=lambda form: form.name)
@@ -18,8 +18,11 @@ def test_each_file_is_what_it_is_called(form: ingest.Format, tmp_path: Path) -> 
     made = ingest.packets(500)
     path = tmp_path / "made"
     form.make(made, path)
-    assert format_of(path) == form.name
-    batches = list(read_batches(path))
+    # A log of the system is read as a firewall's, and a table by its mapping.
+    mapping = load_mapping(ingest.MAPPING) if "--mapping" in form.options else None
+    reading = Reading(mapping=mapping)
+    assert format_of(path, reading) == {"syslog": "firewall"}.get(form.name, form.name)
+    batches = list(read_batches(path, reading))
     assert sum(batch.packets.height for batch in batches) == 500
     assert not sum(batch.refused.height for batch in batches)
 
