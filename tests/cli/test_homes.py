@@ -90,10 +90,10 @@ def test_home_by_variable(dante, home, monkeypatch, tmp_path):
 
 
 def test_declared_source_that_is_missing(dante, new_home):
-    """A declared source that matches nothing stops the backfill with its pattern."""
+    """A declared source that holds nothing yet is waited for: the span has no packets so far."""
     (new_home / "dante.toml").write_text('[[sources]]\npath = "nowhere/*.csv"\n')
-    sentence = dante("backfill", "2025-03-01", "2025-03-01", "--home", new_home).fault(2)
-    assert "nowhere/*.csv" in sentence
+    sentence = dante("backfill", "2025-03-01", "2025-03-01", "--home", new_home).fault(4)
+    assert "no packets of 2025-03-01" in sentence
 
 
 def test_init(dante, tmp_path):

@@ -187,7 +187,7 @@ def test_doctor_finds_faults(dante, home, new_home, monkeypatch):
     monkeypatch.delenv("no_proxy", raising=False)
     answer = dante("doctor", "--home", home, "--format", "csv")
     assert answer.code == 1
-    assert 'prefect,false,"http://127.0.0.1:4200/api would go through a proxy' in answer.out
+    assert 'prefect,false,"http://127.0.0.1:4200 would go through a proxy' in answer.out
     (new_home / "dante.toml").write_text("[modle]\n")
     answer = dante("doctor", "--home", new_home, "--format", "csv")
     assert answer.code == 1
