@@ -77,9 +77,10 @@ def threatened(done: Context, receiver: Receiver) -> Context:
         state.con.execute("DELETE FROM threats")
         for day, track in ((LAST, 1), (LAST, 2), (FIRST, 3)):
             state.con.execute(
-                "INSERT INTO threats (day, track_id, kind, score, reasons, senders) "
-                "VALUES (?, ?, 'new', 0.9, 'never seen', 8)",
-                [day, track],
+                "INSERT INTO threats "
+                "(day, track_id, kind, score, reasons, senders, key, shape, news_day) "
+                "VALUES (?, ?, 'new', 0.9, 'never seen', 8, ?, 'campaign', ?)",
+                [day, track, f"t-{track}", day],
             )
     return open_context(done.home.root)
 
