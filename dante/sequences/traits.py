@@ -11,7 +11,7 @@ import polars as pl
 from dante.labels.tools import RULES, tool_of_packet
 from dante.schema import TCP
 
-__all__ = ["ALWAYS", "IP_ID", "TRAITS", "TRAIT_INPUTS", "VARIES", "day_traits"]
+__all__ = ["IP_ID", "TRAITS", "TRAIT_INPUTS", "VARIES", "day_traits"]
 
 TRAITS: Final[dict[str, pl.DataType]] = {
     "tool": pl.UInt8(),
@@ -25,18 +25,16 @@ TRAITS: Final[dict[str, pl.DataType]] = {
     "target": pl.UInt64(),
 }
 """`tool`: number of the rule that half of its TCP packets meet, 0 for none. `ttl`: the initial
-value (64, 128, 255) that its largest is below. `ttl_varies`: by more than 3. `window`,
-`tcp_length`: of its TCP packets, `VARIES` if they differ. `ip_id`: one of `IP_ID`. `one_sport`:
-whether all its packets have one source port. `hours`: a bit for each UTC hour it was seen in.
-`target`: the one address all its packets went to, if they did."""
+value (64, 128, 255) that its largest is below. `ttl_varies`: by more than 3, which one packet never
+does. `window`, `tcp_length`: of its TCP packets, `VARIES` if they differ. `ip_id`: one of `IP_ID`.
+`one_sport`: whether all its packets have one source port. `hours`: a bit for each UTC hour it was
+seen in. `target`: the one address all its packets went to, if they did."""
 
 TRAIT_INPUTS: Final = ("dst", "sport", "ttl", "tcp_window", "ip_id", "tcp_seq", "length", "dport")
 """Canonical columns that traits are read from, besides `src`, `ts` and `proto`."""
 
 VARIES: Final = -1
 """The value of a trait that differs from packet to packet."""
-ALWAYS: Final = (1 << 24) - 1
-"""Every hour of the day."""
 IP_ID: Final = ("zero", "constant", "counts up", "random")
 """How a sender numbers its packets; the index is the code."""
 

@@ -291,8 +291,8 @@ def _match(
 
 
 def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:
-    """The probability of the best cluster behind each activity, for each track."""
-    table = np.zeros((len(assigned.tracks), matches.probability.shape[1]))
+    """The probability of the best cluster behind each activity, for each track; NaN without one."""
+    table = np.full((len(assigned.tracks), matches.probability.shape[1]), np.nan)
     for activity, (track, cluster) in enumerate(
         zip(assigned.tracks.tolist(), assigned.clusters.tolist(), strict=True)
     ):
@@ -435,7 +435,9 @@ def _event(
         return _told(day, track, event, related, 0.0, 0, 0.0)
     shared = 0 if event == "birth" else int(today.overlap.shared[activity, column])
     alike, probability = today.alike[activity, column], today.probability[activity, column]
-    return _told(day, track, event, related, alike, shared, probability)
+    # Senders that were known may go on without a cluster, and then nothing was held against it.
+    known = None if np.isnan(probability) else float(probability)
+    return _told(day, track, event, related, alike, shared, known)
 
 
 def _told(

@@ -69,7 +69,9 @@ def test_unknown_format(dante, home, words):
     assert "table, json, csv" in sentence
 
 
-@pytest.mark.parametrize("words", ["tracks --state ended", "threats --day 2025-03-01", "floods --day 2025-03-01"])
+@pytest.mark.parametrize(
+    "words", ["tracks --state ended", "threats --day 2025-03-01", "floods --day 2025-03-01"]
+)
 def test_empty_lists(dante, home, words):
     """An empty list is an empty array or a header; as a table it is a word on stderr."""
     asked = {

@@ -62,6 +62,16 @@ def test_a_stranger_of_one_packet_is_nobodys(world: "World") -> None:
     assert found.memberships.filter(pl.col("address") == 77)["track_id"].to_list() == [None]
 
 
+def test_a_few_known_senders_go_on_without_a_cluster(world: "World") -> None:
+    """A track of which some senders are seen again goes on, and no probability is made up."""
+    world.day(0, [(range(30), A)])
+    found = world.day(1, [], noise=[(range(4), A)])
+    assert found.lineage.select("track_id", "event", "probability").rows() == [
+        (1, "continue", None)
+    ]
+    assert found.decisions.height == 0
+
+
 def test_every_decision_taken_is_lived(world: "World") -> None:
     """A cluster that continued a track has its senders in that track, and each is of one track."""
     world.day(0, [(range(30), A), (range(30, 60), B), (range(60, 80), C)])
