@@ -83,7 +83,9 @@ def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split 
         return best
     other = np.setdiff1d(rows, best.one)
     better = _likelihood(evidence, everyone, best.one) - _likelihood(evidence, everyone, other)
-    return _Split(best.gain, everyone[better + np.log(len(best.one) / len(other)) > 0])
+    one = everyone[better + np.log(len(best.one) / len(other)) > 0]
+    # What two parts of a sample were may, of everybody, be one.
+    return _Split(best.gain, one) if least <= len(one) <= len(everyone) - least else None
 
 
 def _seeds(evidence: Evidence, rows: NDArray[np.int64], least: int) -> list[NDArray[np.bool_]]:
