@@ -15,10 +15,10 @@ from dante.sources import Batch, Reading, read_batches
 
 __all__ = ["MEMORY", "SECONDS", "judge"]
 
-SECONDS = 30.0
+SECONDS = 120.0
 """Of processor time that reading one file may take."""
-MEMORY = 1 << 30
-"""Bytes that reading may take besides what the process had."""
+MEMORY = 2 << 30
+"""Bytes that reading may take besides what the process had; all rows of the file are held here."""
 
 _READING = Reading(year=2025)
 

@@ -57,7 +57,7 @@ def _packets(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def _looks(head: Head) -> bool:
-    return any('"eventid"' in line and '"cowrie.' in line for line in first_objects(head)[:5])
+    return any('"eventid"' in line and '"cowrie.' in line for line in first_objects(head)[:2])
 
 
 FORMAT: Final = Format("cowrie", _looks, "JSON objects with an eventid cowrie.…", read_cowrie)

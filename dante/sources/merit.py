@@ -113,7 +113,7 @@ def _has(port: str) -> pl.Expr:
 
 
 def _looks(head: Head) -> bool:
-    return any('"SourceIP"' in line and '"Traffic"' in line for line in first_objects(head)[:5])
+    return any('"SourceIP"' in line and '"Traffic"' in line for line in first_objects(head)[:2])
 
 
 FORMAT: Final = Format("merit", _looks, "JSON objects with SourceIP and Traffic", read_merit)

@@ -161,7 +161,7 @@ def _flags(text: pl.Expr, count: pl.Expr) -> pl.Expr:
 
 
 def _looks(head: Head) -> bool:
-    return any('"event_type"' in line and '"timestamp"' in line for line in first_objects(head)[:5])
+    return any('"event_type"' in line and '"timestamp"' in line for line in first_objects(head)[:2])
 
 
 FORMAT: Final = Format(

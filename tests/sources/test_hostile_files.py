@@ -170,3 +170,11 @@ def test_text_of_a_damaged_page(tmp_path):
     packets, refused = _read(tmp_path, data.replace(b"9.8.7.6", b"9.8\xff7.6"))
     assert (packets.height, refused["row"].to_list()) == (2, [2])
     assert "\ufffd" in refused["raw"][0]
+
+
+def test_objects_of_another_format(tmp_path):
+    """Of objects the first ones tell the form: others further down refuse themselves only."""
+    event = b'{"SourceIP":"1.2.3.4","Port":22,"Traffic":11,"First":"2025-03-01T00:00:00Z"}\n'
+    other = b'{"eventid":"cowrie.session.connect","timestamp":"2025-03-01T00:00:00Z"}\n'
+    packets, refused = _read(tmp_path, event * 2 + other * 3)
+    assert (packets.height, refused["row"].to_list()) == (2, [3, 4, 5])
