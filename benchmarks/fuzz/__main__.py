@@ -10,8 +10,8 @@ alone and leaves it in the current folder.
 Wrong is: an end of the process; any error but one of DANTE's own, of one line; a row that is
 neither kept nor refused with a reason; a record in front of the damage lost or changed; a damaged
 stream without a row that says where; another result in small batches; more than 120 seconds of
-processor time or 2 GiB for one file, whose rows are all held. Bombs are read as far as `streams.FREE` allows, which is set
-to 32 MiB here, so that there may be many.
+processor time or 2 GiB for one file, whose rows are all held. Bombs are read as far as
+`streams.FREE` allows, which is set to 32 MiB here, so that there may be many.
 """
 
 import argparse
