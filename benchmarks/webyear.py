@@ -77,7 +77,7 @@ _TABLES: Final = """
     SELECT day, track_id, day - lag(day) OVER (PARTITION BY track_id ORDER BY day) AS away,
            lead(day) OVER (PARTITION BY track_id ORDER BY day) AS following
     FROM track_days;
-    INSERT INTO lineage
+    INSERT INTO lineage (day, track_id, event, related_track_id, similarity, shared_senders)
     SELECT day, track_id, CASE WHEN away IS NULL THEN 'birth' WHEN away > 7 THEN 'recur'
                                ELSE 'continue' END,
            NULL, 0.9, 40 FROM gaps

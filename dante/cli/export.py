@@ -173,7 +173,8 @@ def blocklist(
         typer.Option("--spoofable", help="Also senders of UDP or ICMP alone, who may be forged."),
     ] = False,
     sid: Annotated[
-        int, typer.Option("--sid", min=1, help="The number of the first Suricata rule.")
+        int,
+        typer.Option("--sid", min=1, help="The first of a million numbers for Suricata's rules."),
     ] = 1_000_000,
 ) -> None:
     """Senders of threats for a firewall or Suricata; never a known benign scanner."""

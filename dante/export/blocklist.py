@@ -7,6 +7,7 @@ sent TCP are listed unless asked, for hardly anybody forges the source of a TCP 
 would go elsewhere.
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,11 +24,15 @@ from dante.sequences import read_sequences
 from dante.store.home import Home
 from dante.store.publish import read_lineage
 
-__all__ = ["FORMS", "Blocked", "Chosen", "blocklist", "choose_senders"]
+__all__ = ["FORMS", "FIRST_SID", "SIDS", "Blocked", "Chosen", "blocklist", "choose_senders"]
 
 FORMS: Final = ("plain", "nftables", "ipset", "suricata")
 # Addresses in one Suricata rule; longer ones are slow to load.
 _RULE: Final = 200
+FIRST_SID: Final = 1_000_000
+SIDS: Final = 1_000_000
+"""Numbers of rules that Suricata's makers keep free for local ones, and how many they are."""
+
 _HIGHEST_SID: Final = 2**31 - 1
 _FIRST_IPV6: Final = 1 << 32
 
@@ -142,16 +147,16 @@ def _sent_tcp(home: Home, days: list[date], senders: pl.Series) -> pl.Series:
     return senders.is_in(pl.concat(found).unique().implode())
 
 
-def blocklist(blocked: Blocked, form: str, *, sid: int = 1_000_000) -> Iterator[str]:
+def blocklist(blocked: Blocked, form: str, *, sid: int = FIRST_SID) -> Iterator[str]:
     """A blocklist as text, in pieces.
 
     Args:
         blocked: what goes on it.
         form: one of `FORMS`.
-        sid: the number of the first Suricata rule.
+        sid: the first of the `SIDS` numbers that Suricata's rules may have.
 
     Raises:
-        UsageError: there is no such form, or the rules' numbers would be too high.
+        UsageError: there is no such form, or the rules' numbers would be too high or too few.
     """
     if form not in FORMS:
         raise UsageError(f"there is no blocklist {form!r}; choose one of {', '.join(FORMS)}")
@@ -221,21 +226,59 @@ def _ipset(senders: pl.Series) -> Iterator[str]:
 
 
 def _suricata(blocked: Blocked, sid: int) -> Iterator[str]:
-    yield "# `alert` tells; write `drop` for it to block inline.\n"
+    if not 0 < sid <= _HIGHEST_SID - SIDS + 1:
+        raise UsageError(
+            f"--sid is the first of {SIDS:,} numbers and {sid} leaves no room for them up to "
+            f"{_HIGHEST_SID}; {FIRST_SID} begins those kept free for local rules"
+        )
+    yield (
+        "# `alert` tells, once an hour and sender; write `drop` for it to block inline.\n"
+        "# A rule's number stays that of its campaign's part; its revision is the newest day.\n"
+    )
     revision = blocked.newest.toordinal() - date(1970, 1, 1).toordinal()
-    for key, texts in _by_campaign(blocked):
+    parts = [
+        (key, start // _RULE, texts[start : start + _RULE])
+        for key, texts in _by_campaign(blocked)
+        for start in range(0, len(texts), _RULE)
+    ]
+    numbers = _numbers([(blocked.campaigns[key], part) for key, part, _ in parts])
+    for (key, _, texts), number in zip(parts, numbers, strict=True):
         campaign = blocked.campaigns[key]
         score = "" if campaign.score is None else f", score {campaign.score:.2f}"
         name = _safe(
             campaign.name if campaign.label is None else f"{campaign.name} {campaign.label}"
         )
-        for start in range(0, len(texts), _RULE):
-            if not 0 < sid <= _HIGHEST_SID:
-                raise UsageError(f"--sid is too high: rule {sid} is beyond {_HIGHEST_SID}")
-            held = ",".join(texts[start : start + _RULE])
-            yield (
-                f"alert ip [{held}] any -> $HOME_NET any "
-                f'(msg:"DANTE campaign {name}{score}"; '
-                f"classtype:network-scan; sid:{sid}; rev:{revision};)\n"
-            )
-            sid += 1
+        yield (
+            f"alert ip [{','.join(texts)}] any -> $HOME_NET any "
+            f'(msg:"DANTE campaign {name}{score}"; '
+            "threshold:type limit, track by_src, seconds 3600, count 1; "
+            f"classtype:network-scan; sid:{sid + number}; rev:{revision};)\n"
+        )
+
+
+def _numbers(rules: list[tuple[Campaign, int]]) -> list[int]:
+    """A number for each rule, a campaign's n-th: the same in every export, whoever else is in it.
+
+    Drawn from the campaign's key by a hash. Of two that draw the same the campaign born first
+    keeps it and the other draws again, so it may change when that one comes or goes: of a
+    thousand rules one or none.
+    """
+    if len(rules) > SIDS // 2:
+        raise UsageError(
+            f"{len(rules):,} rules are too many for {SIDS:,} numbers; ask for a higher "
+            "--min-score or fewer --days"
+        )
+    taken: set[int] = set()
+    numbers: dict[tuple[str, int], int] = {}
+    for campaign, part in sorted(rules, key=lambda rule: (rule[0].first_day, rule[0].key, rule[1])):
+        draw = 0
+        while (number := _draw(campaign.key, part, draw)) in taken:
+            draw += 1
+        taken.add(number)
+        numbers[campaign.key, part] = number
+    return [numbers[campaign.key, part] for campaign, part in rules]
+
+
+def _draw(key: str, part: int, draw: int) -> int:
+    digest = hashlib.sha256("\x1f".join((key, str(part), str(draw))).encode()).digest()
+    return int.from_bytes(digest[:8], "big") % SIDS

@@ -96,6 +96,7 @@ def test_hostile_names_add_no_line(home, tmp_path, form):
         if form == "suricata" and line.startswith("alert"):
             assert re.fullmatch(
                 r"alert ip \[[0-9a-f.:,/]+\] any -> \$HOME_NET any \(msg:\"[^\"\\;]+\"; "
+                r"threshold:type limit, track by_src, seconds 3600, count 1; "
                 r"classtype:network-scan; sid:\d+; rev:\d+;\)",
                 line,
             )
@@ -116,6 +117,49 @@ def test_no_such_form(home, tmp_path):
         list(blocklist(blocked, "iptables"))
     with pytest.raises(UsageError, match="--sid"):
         list(blocklist(blocked, "suricata", sid=2**31 - 2))
+
+
+def _sids(blocked: Blocked) -> dict[tuple[str, int], int]:
+    """The number of each campaign's n-th rule."""
+    found: dict[tuple[str, int], int] = {}
+    for line in "".join(blocklist(blocked, "suricata")).splitlines():
+        if line.startswith("alert"):
+            held = re.search(r"\[(.*?)\]", line)[1].split(",")[0]
+            name = re.search(r'campaign (.*?)[",]', line)[1]
+            part = sum(1 for key in found if key[0] == name)
+            found[name, part] = int(re.search(r"sid:(\d+)", line)[1])
+            assert held
+    return found
+
+
+def test_rules_keep_their_numbers(home, tmp_path):
+    """A rule's number is the same whichever other campaigns and days are exported, and a local one.
+
+    Each is another, also among thousands of rules, where draws meet.
+    """
+    every, some = _blocked(home, tmp_path), _blocked(home, tmp_path, min_score=0.75)
+    later = _blocked(home, tmp_path, until=DAYS[3])
+    sids = _sids(every)
+    assert set(_sids(some).items()) < set(sids.items())
+    assert set(_sids(later).items()) <= set(sids.items())
+    many = _sids(_many(home, tmp_path, 300_000))
+    assert len(many) == 3000 == len(set(many.values()))
+    assert all(1_000_000 <= sid <= 1_999_999 for sid in many.values())
+    fewer = _sids(_many(home, tmp_path, 150_000))
+    assert set(fewer.items()) < set(many.items())
+
+
+def test_suricata_loads_it(home, tmp_path):
+    """Suricata itself finds no fault in its rules."""
+    tool = shutil.which("suricata", path="/usr/sbin:/usr/bin:/bin")
+    if tool is None:
+        pytest.skip("suricata is not installed")
+    (tmp_path / "dante.rules").write_text("".join(blocklist(_blocked(home, tmp_path), "suricata")))
+    done = subprocess.run(
+        [tool, "-T", "-S", str(tmp_path / "dante.rules"), "-l", str(tmp_path)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 def _many(home, tmp_path, count):
