@@ -120,8 +120,27 @@ _TABLES: Final = """
     INSERT INTO runs
     SELECT 'r' || day, 'daily', day, 'completed', CAST(day AS TIMESTAMP), 90.5, NULL FROM daily;
 
+    INSERT INTO threats_held
+    SELECT * REPLACE (score / 2 AS score) FROM threats WHERE hash(track_id, day) % 3 = 0
+    ORDER BY day, track_id;
+
+    INSERT INTO decisions
+    SELECT day, cluster_id, (cluster_id + rival) % $tracks + 1, round(0.99 / (1 + 9 * rival), 4),
+           rival = 0, 0.9, 0.8, 0.95, 0.7, 1.5, 0.4
+    FROM (SELECT DISTINCT day, track_id - 1 AS cluster_id FROM track_days),
+         (SELECT range AS rival FROM range(3)) ORDER BY day, cluster_id, rival;
+
+    INSERT INTO floods
+    SELECT day, dotted(a), CASE WHEN k > 0 THEN 'flood' ELSE 'sweep' END,
+           CASE WHEN k > 0 THEN (1000 + hash(day, k) % 9000) || '/udp' END,
+           CASE WHEN k > 0 THEN 1 ELSE 4000 END, 20000 * (k + 1), 900, 22.0, a
+    FROM (SELECT day, k, CAST(place(-1, CAST(day - $first AS INTEGER), k) AS UBIGINT) AS a
+          FROM daily, (SELECT range AS k FROM range(5))) ORDER BY day, k;
+
     -- As many rows as the tracker keeps: one for each day of a track, with its histogram.
-    INSERT INTO pipeline.track_states
+    INSERT INTO pipeline.track_states (
+        track_id, day, name, state, first_day, last_day, days_active, packets, peak_senders, words,
+        weights, senders, news_day, news_away, raised, stability, traits, trait_senders, hours)
     SELECT track_id, day, 'tcp' || (23 + hash(track_id * 31) % 9000) || '-' || track_id,
            CASE WHEN max(day) OVER same > $first + CAST($days AS INTEGER) - 9 THEN 'active'
                 ELSE 'asleep' END,
@@ -130,7 +149,9 @@ _TABLES: Final = """
            list_transform(range(64), lambda k: 6 * 65536 + 23 + hash(track_id * 31 + k) % 9000),
            list_transform(range(64), lambda k: 1 / 64),
            list_transform(range(100), lambda k: place(track_id, 0, 2 * k)),
-           min(day) OVER same, NULL, 0, 0.5
+           min(day) OVER same, NULL, 0, 0.5,
+           [1 + track_id % 4, 4294967296 + 65, 4294967296 + 129], [0.8 * senders, senders, 9.0],
+           list_transform(range(24), lambda k: 1 + hash(track_id, k) % 50)
     FROM track_days
     WINDOW same AS (PARTITION BY track_id),
            before AS (PARTITION BY track_id ORDER BY day ROWS UNBOUNDED PRECEDING)

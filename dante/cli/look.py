@@ -262,50 +262,25 @@ def _explain(home: Path | None, row: dict[str, Any], text: str, form: str) -> No
     """Why each cluster that might have been a track was or was not, likelier candidates with it."""
     import polars as pl
 
-    from dante.tracking.explain import Candidate, explain
+    from dante.report.why import reasons
+    from dante.store.publish import read_lineage
 
     day = parse_day(text)
     if not _known(home, "SELECT count(*) FROM daily WHERE day = $1", [day]).item():
         raise UsageError(f"{day} is not among the days that are done; `dante status` lists them")
-    tried = _known(home, _TRIED, [row["track_id"], day])
-    taken = _known(
+    assert day is not None
+    place = published_home(home)
+    with understood(place), read_lineage(place) as con:
+        told = reasons(con, row["track_id"], [day], births_of=day)
+    sizes = _known(
         home,
-        "SELECT name, min(cluster_id) FROM decisions JOIN tracks USING (track_id) "
-        "WHERE day = $1 AND taken GROUP BY name",
+        "SELECT cluster_id, count(*) AS senders FROM memberships WHERE day = $1 GROUP BY 1",
         [day],
     )
-    born = _known(
-        home,
-        "SELECT mode(cluster_id), name FROM memberships JOIN tracks USING (track_id) "
-        "WHERE day = $1 AND first_day = $1 GROUP BY name ORDER BY name",
-        [day],
-    )
-    named = tried.rename({"name": "track"})
-    candidates = [
-        Candidate(**each) for each in named.drop("track_id", "senders").iter_rows(named=True)
-    ]
-    words = explain(candidates, dict(taken.iter_rows()), dict(born.iter_rows()))
-    frame = named.select("cluster_id", "senders", "track_id", "track", "probability", "taken")
-    frame = frame.with_columns(named.drop(*frame.columns), why=pl.Series(words, dtype=pl.String))
+    told = told.drop("day").join(sizes, on="cluster_id", maintain_order="left")
+    first = ["cluster_id", "senders", "track_id", "track", "probability", "taken"]
+    frame = told.select(*first, pl.exclude(*first))
     emit(frame, form, empty=f"{clean(row['name'])} was held against no cluster of {day}")
-
-
-# The clusters a track was held against, or was born as, each with the track's own row, those that
-# were likelier, and the one that was taken.
-_TRIED = """
-    WITH held AS (
-        SELECT cluster_id, probability FROM decisions WHERE day = $2 AND track_id = $1
-        UNION ALL
-        SELECT mode(cluster_id), 0 FROM memberships JOIN tracks USING (track_id)
-        WHERE track_id = $1 AND day = $2 AND first_day = $2 HAVING count(cluster_id) > 0),
-    sizes AS (
-        SELECT cluster_id, count(*) AS senders FROM memberships WHERE day = $2 GROUP BY 1)
-    SELECT decisions.* EXCLUDE (day), name, sizes.senders
-    FROM decisions JOIN held USING (cluster_id) JOIN sizes USING (cluster_id)
-    JOIN tracks USING (track_id)
-    WHERE decisions.day = $2 AND (decisions.probability >= held.probability OR taken)
-    ORDER BY cluster_id, decisions.probability DESC, track_id
-"""
 
 
 def _pretty(form: str) -> bool:

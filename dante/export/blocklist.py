@@ -24,7 +24,7 @@ from dante.sequences import read_sequences
 from dante.store.home import Home
 from dante.store.publish import read_lineage
 
-__all__ = ["FORMS", "FIRST_SID", "SIDS", "Blocked", "Chosen", "blocklist", "choose_senders"]
+__all__ = ["FIRST_SID", "FORMS", "SIDS", "Blocked", "Chosen", "blocklist", "choose_senders"]
 
 FORMS: Final = ("plain", "nftables", "ipset", "suricata")
 # Addresses in one Suricata rule; longer ones are slow to load.

@@ -142,6 +142,10 @@ class Book:
         """The name that lists of a kind have for each sender (UInt64) on a day; null if none."""
         return self._networks(self.as_of(kind, day)).match(senders)
 
+    def ranges(self, kind: str, day: date) -> pl.DataFrame:
+        """The disjoint networks that lists of a kind name as of a day, a frame of `NETWORKS`."""
+        return self._networks(self.as_of(kind, day)).frame()
+
     def benign(self, day: date, base: BenignNetworks) -> BenignNetworks:
         """The networks of benign scanners on a day: those of lists marked so, and `base`."""
         return self._benign(self._benign_cards(day), base)

@@ -65,6 +65,13 @@ class Networks:
         known = pl.Series([*self.names, None], dtype=pl.String)
         return known.gather(pl.Series(rows)).alias(senders.name)
 
+    def frame(self) -> pl.DataFrame:
+        """The ranges as a frame of `NETWORKS`, in order."""
+        names = pl.Series(self.names, dtype=pl.String).gather(pl.Series(self.code.astype(np.int64)))
+        return pl.DataFrame(
+            {"first": self.first, "last": self.last, "name": names}, schema=NETWORKS
+        )
+
 
 def flatten(networks: pl.DataFrame) -> Networks:
     """Networks that may lie within one another as disjoint ranges; the most specific wins.

@@ -35,6 +35,8 @@ PUBLISHED = (
     "track_ports",
     "histograms",
     "track_traits",
+    "track_labels",
+    "label_networks",
 )
 
 Finish = Callable[["duckdb.DuckDBPyConnection"], None]
@@ -141,8 +143,17 @@ _THREATS = """
     DROP TABLE judged;
 """
 
+# Filled in by the rooms above, which know the labels.
+_LABELS = """
+    CREATE TABLE track_labels (
+        track_id INTEGER NOT NULL, kind VARCHAR NOT NULL, name VARCHAR NOT NULL,
+        senders BIGINT NOT NULL, share DOUBLE NOT NULL);
+    CREATE TABLE label_networks (
+        kind VARCHAR NOT NULL, first UBIGINT NOT NULL, last UBIGINT NOT NULL,
+        name VARCHAR NOT NULL);
+"""
 
-_MADE = (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS, _THREATS)
+_MADE = (_TRACK_SENDERS, _TRACK_PORTS, _HISTOGRAMS, _TRACK_TRAITS, _TRACKS, _THREATS, _LABELS)
 
 
 def publish(home: Home, *, wait: float = 0.0, finish: Finish | None = None) -> None:

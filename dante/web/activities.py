@@ -73,7 +73,7 @@ def activity_map(reader: Reader, day: date | None = None) -> ActivityMap:
                any_value(track_days.top_ports) AS top_ports
         FROM memberships LEFT JOIN tracks USING (track_id)
              LEFT JOIN track_days USING (day, track_id)
-        WHERE memberships.day = ? AND track_id IS NOT NULL
+        WHERE memberships.day = ? AND track_id IS NOT NULL AND cluster_id IS NOT NULL
         GROUP BY cluster_id, track_id ORDER BY senders DESC, cluster_id, track_id
         """,
         day,

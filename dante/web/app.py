@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from dante.web.faults import NotFoundError
 from dante.web.guard import Guard
 from dante.web.publication import Publication
 from dante.web.render import Renderer
+from dante.web.sender import warm
 
 __all__ = ["create_app"]
 
@@ -37,7 +39,14 @@ def create_app(home: Home, *, token: str | None = None, names: Sequence[str] = (
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        over = threading.Event()
+        follower = threading.Thread(
+            target=publication.follow, args=(warm, over), name="dante-follow", daemon=True
+        )
+        follower.start()
         yield
+        over.set()
+        follower.join()
         publication.close()
 
     app = FastAPI(

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from dante.report.axis import Columns, Tick, date_ticks
 from dante.report.timeline import LANE, Timeline
@@ -50,31 +52,53 @@ class Plan:
 
 
 def plan(clusters: Sequence[Cluster]) -> Plan:
-    """Place dots and as many names as find room, those of the largest first."""
+    """Place dots and as many names as find room, those of the largest first.
+
+    A name stands below its dot, or above it, where it covers no other name and no dot.
+    """
     most = max((one.senders for one in clusters), default=1)
-    taken: list[tuple[float, float, float, float]] = []
+    places = [
+        (
+            round(_EDGE + one.x * (_WIDE - 2 * _EDGE), 1),
+            round(_EDGE + one.y * (_HIGH - 2 * _EDGE), 1),
+            round(4 + 30 * math.sqrt(one.senders / most), 1),
+        )
+        for one in clusters
+    ]
+    at = np.array(places, dtype=np.float64).reshape(-1, 3)
+    taken = np.hstack([at[:, :2] - at[:, 2:], at[:, :2] + at[:, 2:]])
     named: set[int] = set()
     dots = []
-    for one in clusters:
-        x = round(_EDGE + one.x * (_WIDE - 2 * _EDGE), 1)
-        y = round(_EDGE + one.y * (_HIGH - 2 * _EDGE), 1)
-        r = round(4 + 30 * math.sqrt(one.senders / most), 1)
-        half, label_y = _LABEL * len(one.name) / 2, round(y + r + 13, 1)
-        box = (x - half, label_y - 12, x + half, label_y + 3)
-        free = one.track_id not in named and not any(_overlap(box, other) for other in taken)
-        inside = box[0] >= 0 and box[2] <= _WIDE and box[3] <= _HIGH
-        if free and inside:
+    for number, one in enumerate(clusters):
+        x, y, r = places[number]
+        found = None if one.track_id in named else _room(one.name, x, y, r, taken, number)
+        if found is not None:
             named.add(one.track_id)
-            taken.append(box)
+            taken = np.vstack([taken, _box(one.name, x, found)])
         title = f"{one.name}: {counted(one.senders, 'sender')}, {one.top_ports or 'no ports'}"
-        dots.append(Dot(one, x, y, r, free and inside, label_y, title))
+        dots.append(Dot(one, x, y, r, found is not None, found or 0.0, title))
     return Plan(_WIDE, _HIGH, dots)
 
 
-def _overlap(
-    one: tuple[float, float, float, float], other: tuple[float, float, float, float]
-) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _room(
+    name: str, x: float, y: float, r: float, taken: NDArray[np.float64], own: int
+) -> float | None:
+    """Where the foot of a name can stand; None if there is no room for it."""
+    for at in (round(y + r + 13, 1), round(y - r - 5, 1)):
+        left, top, right, bottom = _box(name, x, at)
+        if left < 0 or top < 0 or right > _WIDE or bottom > _HIGH:
+            continue
+        over = (left < taken[:, 2]) & (taken[:, 0] < right)
+        over &= (top < taken[:, 3]) & (taken[:, 1] < bottom)
+        over[own] = False
+        if not over.any():
+            return at
+    return None
+
+
+def _box(name: str, x: float, at: float) -> tuple[float, float, float, float]:
+    half = _LABEL * len(name) / 2
+    return x - half, at - 12, x + half, at + 3
 
 
 @dataclass(frozen=True)

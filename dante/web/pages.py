@@ -35,6 +35,8 @@ router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 _SPANS = ((30, "30 days"), (90, "3 months"), (182, "6 months"), (365, "a year"))
 _LOGIN_BYTES = 4096
+_WORTH = 0.05
+"""How probably a cluster was a track, at least, for the page to say why it was not."""
 
 
 def _parts(request: Request) -> tuple[Publication, Renderer]:
@@ -120,6 +122,12 @@ def track_page(
             charts=_track_charts(it),
             hours=_hours(it),
             kin=_family(reader, it),
+            told=[
+                one
+                for one in it.decisions
+                if one.day == it.first_day
+                or (one.track_id == it.track_id and (one.taken or one.probability >= _WORTH))
+            ],
             newest=published_day(reader, None)[2],
             table=senders(reader, it.track_id, within, order, page),
             q=q,

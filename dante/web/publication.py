@@ -9,8 +9,8 @@ waits for the others to end.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -28,6 +28,7 @@ __all__ = ["Publication", "Reader"]
 _T = TypeVar("_T")
 _MEMORY: Final = "1GB"
 _SECONDS: Final = 10.0
+_EVERY: Final = 1.0
 _AT_ONCE: Final = 4
 """Questions answered at the same time: more would only wait for each other."""
 
@@ -38,13 +39,11 @@ class Reader:
 
     Attributes:
         con: a read-only connection of its own.
-        columns: the columns of each published table.
         stamp: names this publication among all.
         published: when it was made, UTC.
     """
 
     con: duckdb.DuckDBPyConnection
-    columns: Mapping[str, frozenset[str]]
     stamp: str
     published: datetime
 
@@ -69,7 +68,6 @@ class Reader:
 @dataclass(frozen=True)
 class _Opened:
     con: duckdb.DuckDBPyConnection
-    columns: Mapping[str, frozenset[str]]
     stamp: str
     published: datetime
 
@@ -102,7 +100,7 @@ class Publication:
             watch.daemon = True
             watch.start()
             try:
-                yield Reader(con, opened.columns, opened.stamp, opened.published)
+                yield Reader(con, opened.stamp, opened.published)
             except duckdb.InterruptException:
                 raise TooLongError(
                     f"the answer took more than {self._seconds:g} seconds and was given up; "
@@ -133,6 +131,24 @@ class Publication:
                 "nothing is published in this home yet; ingest packets and run `dante backfill`"
             ) from None
         return f"{stat.st_ino:x}-{stat.st_mtime_ns:x}-{stat.st_size:x}"
+
+    @property
+    def opened(self) -> str | None:
+        """What names the publication that is held open; None while none is."""
+        opened = self._opened
+        return None if opened is None else opened.stamp
+
+    def follow(self, warm: Callable[[Reader], object], over: threading.Event) -> None:
+        """Open each new publication and `warm` it before anybody asks, until it is `over`.
+
+        So nobody waits for the first reading of a large file, and the old one, which is deleted
+        by now but takes its room until it is closed, is let go of.
+        """
+        while not over.wait(_EVERY):
+            with suppress(DanteError):  # whoever asks is told
+                if self.stamp() != self.opened:
+                    with self.reading() as reader:
+                        warm(reader)
 
     def close(self) -> None:
         """Let go of the file once no request is reading it."""
@@ -171,12 +187,8 @@ class Publication:
     def _open(self, stamp: str) -> _Opened:
         con = read_lineage(self.home, memory=_MEMORY)
         try:
-            rows = con.execute(
-                "SELECT table_name, list(column_name) FROM duckdb_columns() WHERE NOT internal "
-                "GROUP BY table_name"
-            ).fetchall()
-            columns = {table: frozenset(names) for table, names in rows}
-            if missing := [table for table in PUBLISHED if table not in columns]:
+            rows = con.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+            if missing := [table for table in PUBLISHED if (table,) not in rows]:
                 raise DanteError(
                     f"{self.home.lineage.name} was published by another version of DANTE: it has "
                     f"no {missing[0]}; delete it and run `dante backfill`, which publishes it anew"
@@ -185,4 +197,4 @@ class Publication:
             con.close()
             raise
         published = datetime.fromtimestamp(self.home.lineage.stat().st_mtime, UTC)
-        return _Opened(con, columns, stamp, published.replace(microsecond=0))
+        return _Opened(con, stamp, published.replace(microsecond=0))

@@ -13,7 +13,16 @@ from dante.web.addresses import AddressRange, address_words, read_range
 from dante.web.publication import Reader
 from dante.web.track import Sender
 
-__all__ = ["NOISE", "SenderTrack", "SenderView", "asked_range", "sender"]
+__all__ = [
+    "NOISE",
+    "SenderFlood",
+    "SenderLabel",
+    "SenderTrack",
+    "SenderView",
+    "asked_range",
+    "sender",
+    "warm",
+]
 
 NOISE: Final = 0
 """Stands for the days in no track, where a track's number stands; tracks count from 1."""
@@ -22,6 +31,8 @@ _WIDEST_IPV4: Final = 1 << 16
 _WIDEST_IPV6: Final = 1 << 32
 _TOP: Final = 100
 _TRACKS: Final = 200
+_LABELS: Final = 10
+_FLOODS: Final = 100
 
 
 @dataclass(frozen=True)
@@ -46,11 +57,36 @@ class SenderTrack:
 
 
 @dataclass(frozen=True)
+class SenderLabel:
+    """What lists call so many of the senders: their `country`, `asn` or, of `scanners`, who."""
+
+    kind: str
+    name: str
+    senders: int
+
+
+@dataclass(frozen=True)
+class SenderFlood:
+    """A day one of the senders flooded a port, or swept very many; as in `floods`."""
+
+    day: date
+    src: str
+    shape: str
+    port: str | None
+    ports: int
+    packets: int
+    usual: int
+    times: float
+
+
+@dataclass(frozen=True)
 class SenderView:
     """What is known of an address or network; with `senders` 0 it never reached the telescope.
 
     Attributes:
         single: it is one sender.
+        labels: by the lists as of the newest day, the commonest of each kind.
+        floods: newest first.
         top: its senders with most packets; empty for a single one.
     """
 
@@ -63,6 +99,8 @@ class SenderView:
     last_day: date | None
     tracks: list[SenderTrack]
     tracks_left_out: int
+    labels: list[SenderLabel]
+    floods: list[SenderFlood]
     top: list[Sender]
 
 
@@ -125,7 +163,43 @@ def sender(reader: Reader, within: AddressRange) -> SenderView:
         last_day=every.max(),  # type: ignore[arg-type]
         tracks=tracks[:_TRACKS],
         tracks_left_out=max(0, len(tracks) - _TRACKS),
+        labels=_labels(reader, within),
+        floods=reader.rows(
+            SenderFlood,
+            "SELECT day, src, shape, port, ports, packets, usual, times FROM floods "
+            "WHERE address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
+            "ORDER BY day DESC, packets DESC, address, shape, port LIMIT ?",
+            within.first,
+            within.last,
+            _FLOODS,
+        ),
         top=[] if within.single else _top(reader),
+    )
+
+
+def warm(reader: Reader) -> None:
+    """Have DuckDB read what every sender is looked for in: the addresses of all memberships."""
+    reader.one("SELECT count(*) FROM memberships WHERE address = 0")
+
+
+def _labels(reader: Reader, within: AddressRange) -> list[SenderLabel]:
+    # Only the list's networks that reach into the range are joined.
+    return reader.rows(
+        SenderLabel,
+        """
+        WITH near AS (
+            SELECT * FROM label_networks
+            WHERE last >= CAST($first AS UBIGINT) AND first <= CAST($last AS UBIGINT)),
+        asked AS (SELECT DISTINCT address FROM these)
+        SELECT kind, name, count(*) AS senders FROM asked JOIN near
+             ON address BETWEEN near.first AND near.last
+        GROUP BY kind, name
+        QUALIFY row_number() OVER (PARTITION BY kind ORDER BY senders DESC, name) <= $most
+        ORDER BY kind, senders DESC, name
+        """,
+        first=within.first,
+        last=within.last,
+        most=_LABELS,
     )
 
 

@@ -10,7 +10,18 @@ from dante.errors import NotEnoughDataError
 from dante.web.faults import NotFoundError
 from dante.web.publication import Reader
 
-__all__ = ["Activity", "Change", "Figures", "Happening", "Issue", "Threat", "Today", "today"]
+__all__ = [
+    "Activity",
+    "Change",
+    "Figures",
+    "Flood",
+    "Happening",
+    "Held",
+    "Issue",
+    "Threat",
+    "Today",
+    "today",
+]
 
 RECENT: Final = 7
 """Days a threat, a return or a failed day stays on the page."""
@@ -21,6 +32,8 @@ _GROWN: Final = 8
 _HAPPENINGS: Final = 40
 _ACTIVITIES: Final = 200
 _ISSUES: Final = 20
+_HELD: Final = 50
+_FLOODS: Final = 50
 
 
 @dataclass(frozen=True)
@@ -47,6 +60,8 @@ class Threat:
     """A threat as it was last called one, and how often it was in the days shown.
 
     Attributes:
+        shape: `campaign`, `worm`, `flood` or `sweep`; None where it was not told.
+        key: names the threat in every run: its track's name and the day of its birth or return.
         senders_by_day: of each day shown, oldest first, 0 where the track was not at work.
     """
 
@@ -56,6 +71,8 @@ class Threat:
     label: str | None
     kind: str
     score: float
+    shape: str | None
+    key: str
     reasons: str
     sightings: int
     first_called: date
@@ -64,6 +81,40 @@ class Threat:
     top_ports: str | None
     top_networks: str | None
     senders_by_day: list[int]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What passed the test for a threat on a day that had its threats, and was none by the day."""
+
+    day: date
+    track_id: int
+    name: str
+    label: str | None
+    kind: str
+    score: float
+    shape: str | None
+    key: str
+    reasons: str
+    senders: int
+
+
+@dataclass(frozen=True)
+class Flood:
+    """What a few senders did that the telescope is not used to.
+
+    Attributes:
+        shape: `flood` of one port, or `sweep` of very many.
+        usual: the most in the 28 days before; `times` as much it is.
+    """
+
+    src: str
+    shape: str
+    port: str | None
+    ports: int
+    packets: int
+    usual: int
+    times: float
 
 
 @dataclass(frozen=True)
@@ -134,6 +185,8 @@ class Today:
     Attributes:
         first_day, newest_day: of all published days.
         previous, following: the published days before and after, if any.
+        held: of these 7 days, what was held back; `held_left_out` more are not listed.
+        floods: of the day; `floods_left_out` more are not listed.
         activities_left_out: tracks at work that are not listed, of those with fewest senders.
         rows, quarantined: of the day's sources.
     """
@@ -145,6 +198,10 @@ class Today:
     following: date | None
     figures: Figures
     threats: list[Threat]
+    held: list[Held]
+    held_left_out: int
+    floods: list[Flood]
+    floods_left_out: int
     grown: list[Change]
     happenings: list[Happening]
     activities: list[Activity]
@@ -185,6 +242,7 @@ def today(reader: Reader, day: date | None = None) -> Today:
     """
     day, first, newest = published_day(reader, day)
     activities = _activities(reader, day)
+    held, floods = _held(reader, day), day_floods(reader, day)
     rows, quarantined = reader.con.execute(
         "SELECT coalesce(sum(rows), 0), coalesce(sum(quarantined), 0) FROM ingests WHERE day = ?",
         [day],
@@ -197,6 +255,10 @@ def today(reader: Reader, day: date | None = None) -> Today:
         following=reader.one("SELECT min(day) FROM daily WHERE day > ?", day),
         figures=_figures(reader, day),
         threats=_threats(reader, day),
+        held=held[:_HELD],
+        held_left_out=max(0, len(held) - _HELD),
+        floods=floods[:_FLOODS],
+        floods_left_out=max(0, len(floods) - _FLOODS),
         grown=_grown(reader, day),
         happenings=_happenings(reader, day),
         activities=activities[:_ACTIVITIES],
@@ -238,18 +300,18 @@ def _counts(by_day: dict[date, int] | None, first: date, day: date) -> list[int]
 
 
 def _threats(reader: Reader, day: date) -> list[Threat]:
-    key = "key" if "key" in reader.columns["threats"] else "track_id"
     first = day - timedelta(days=4 * RECENT - 1)
     rows = reader.frame(
         f"""
         WITH called AS (
             SELECT *, count(*) OVER same AS sightings, min(day) OVER same AS first_called
             FROM threats WHERE day <= $day
-            WINDOW same AS (PARTITION BY {key})
-            QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY day DESC, score DESC) = 1),
+            WINDOW same AS (PARTITION BY key)
+            QUALIFY row_number() OVER (PARTITION BY key ORDER BY day DESC, score DESC) = 1),
         by_days AS ({_BY_DAY})
         SELECT called.day, track_id, coalesce(tracks.name, 'track-' || track_id) AS name,
-               tracks.label, kind, score, reasons, sightings, first_called, called.senders,
+               tracks.label, kind, score, shape, key, reasons, sightings, first_called,
+               called.senders,
                track_days.packets, track_days.top_ports, track_days.top_networks,
                map_entries(by_day) AS by_day
         FROM called LEFT JOIN tracks USING (track_id) LEFT JOIN track_days USING (day, track_id)
@@ -263,6 +325,36 @@ def _threats(reader: Reader, day: date) -> list[Threat]:
         most=_THREATS,
     ).to_dicts()
     return [Threat(**_with_counts(row, first, day)) for row in rows]
+
+
+def _held(reader: Reader, day: date) -> list[Held]:
+    # Held on one day and told on a later one it is a threat; of several days the newest is shown.
+    return reader.rows(
+        Held,
+        """
+        SELECT day, track_id, coalesce(tracks.name, 'track-' || track_id) AS name, tracks.label,
+               kind, score, shape, key, reasons, threats_held.senders
+        FROM threats_held LEFT JOIN tracks USING (track_id)
+        WHERE day <= $day AND day > $day - CAST($recent AS INTEGER)
+              AND key NOT IN (SELECT key FROM threats WHERE day <= $day)
+        QUALIFY row_number() OVER (PARTITION BY key ORDER BY day DESC, score DESC) = 1
+        ORDER BY day DESC, score DESC, track_id
+        """,
+        day=day,
+        recent=RECENT,
+    )
+
+
+def day_floods(reader: Reader, day: date) -> list[Flood]:
+    """The floods and sweeps of a day, most packets first."""
+    return reader.rows(
+        Flood,
+        """
+        SELECT src, shape, port, ports, packets, usual, times FROM floods
+        WHERE day = ? ORDER BY packets DESC, address, shape, port
+        """,
+        day,
+    )
 
 
 def _with_counts(row: dict[str, Any], first: date, day: date) -> dict[str, Any]:

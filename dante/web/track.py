@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
 
+from dante.report.why import reasons
 from dante.report.words import read_ports
 from dante.web.addresses import AddressRange, address_words
 from dante.web.faults import NotFoundError
 from dante.web.publication import Reader
 
 __all__ = [
+    "Decision",
     "Kin",
+    "Label",
     "Network",
     "Port",
     "Sender",
@@ -38,6 +41,11 @@ _SIMILAR: Final = 8
 _PORTS: Final = 256
 _NETWORKS: Final = 12
 _SIGHTINGS: Final = 100
+_DECISIONS: Final = 100
+_LATELY: Final = 5
+_EVENTS: Final = 12
+_LABELS: Final = 10
+_MOST: Final = 0.5
 _CHUNK: Final = 20_000
 _PAGED: Final = 1000
 """Senders that can be paged through: each page further is a longer list to sort."""
@@ -66,8 +74,48 @@ class Step:
     other_name: str | None
     similarity: float | None
     shared_senders: int | None
+    probability: float | None
     senders: int | None
     top_ports: str | None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How probably a day's cluster was this track, or another that was likelier or was taken.
+
+    Attributes:
+        probability: that the cluster is the track `track_id`; `taken`: it continued that one.
+        ports, rare_ports, headers, hours, networks, senders_shared: as in `decisions`.
+        why: all of it in words.
+    """
+
+    day: date
+    cluster_id: int
+    track_id: int
+    track: str
+    probability: float
+    taken: bool
+    ports: float
+    rare_ports: float
+    headers: float
+    hours: float
+    networks: float
+    senders_shared: float
+    why: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """What lists call senders: how many of a track's newest 7 days have the name, and what share.
+
+    Attributes:
+        kind: of list: `country`, `asn` or `scanners`.
+    """
+
+    kind: str
+    name: str
+    senders: int
+    share: float
 
 
 @dataclass(frozen=True)
@@ -131,18 +179,32 @@ class Sighting:
     day: date
     kind: str
     score: float
+    shape: str | None
+    key: str
     reasons: str
     senders: int
 
 
 @dataclass(frozen=True)
 class Track:
-    """The page of a track; `days` and `life` in order, `networks` by days among the largest."""
+    """The page of a track; `days` and `life` in order, `networks` by days among the largest.
+
+    Attributes:
+        shape: what form it had when it last passed the test for a threat; None: it never did.
+        tool: whose mark the packets of half of its senders or more bear; None: of none.
+        decisions: why it was continued, or born, on the days something happened to it and on its
+            newest 5, newest first.
+        labels: countries, networks' owners and scanners its senders are of, by lists that were
+            imported; commonest first.
+    """
 
     track_id: int
     name: str
     label: str | None
+    label_share: float | None
     state: str
+    shape: str | None
+    tool: str | None
     first_day: date
     last_day: date
     days_active: int
@@ -154,8 +216,10 @@ class Track:
     days: list[TrackDay]
     life: list[Step]
     life_left_out: int
+    decisions: list[Decision]
     ports: list[Port]
     networks: list[Network]
+    labels: list[Label]
     traits: list[Trait]
     threats: list[Sighting]
     similar: list[Kin]
@@ -208,7 +272,7 @@ def track(reader: Reader, which: str) -> Track:
     track_id = find_track(reader, which)
     head = reader.frame(
         """
-        SELECT tracks.track_id, name, label, state, first_day, last_day, days_active,
+        SELECT tracks.track_id, name, label, label_share, state, first_day, last_day, days_active,
                tracks.senders, tracks.packets, peak_senders, tracks.top_ports, top_networks
         FROM tracks LEFT JOIN track_days
              ON track_days.track_id = tracks.track_id AND track_days.day = tracks.last_day
@@ -217,8 +281,22 @@ def track(reader: Reader, which: str) -> Track:
         track_id,
     ).to_dicts()[0]
     life = _life(reader, track_id)
+    traits = _traits(reader, track_id)
     return Track(
         **head,
+        shape=reader.one(
+            "SELECT max_by(shape, day) FROM (SELECT day, shape, track_id FROM threats UNION ALL "
+            "SELECT day, shape, track_id FROM threats_held) WHERE track_id = ?",
+            track_id,
+        ),
+        tool=next(
+            (
+                one.value
+                for one in traits
+                if (one.trait == "tool" and one.value != "none" and one.share >= _MOST)
+            ),
+            None,
+        ),
         days=reader.rows(
             TrackDay,
             "SELECT day, senders, packets FROM track_days WHERE track_id = ? ORDER BY day",
@@ -226,18 +304,21 @@ def track(reader: Reader, which: str) -> Track:
         ),
         life=life[-_STEPS:],
         life_left_out=max(0, len(life) - _STEPS),
+        decisions=_decisions(reader, track_id, head["first_day"], life),
         ports=_ports(reader, track_id, head["last_day"]),
         networks=_networks(reader, track_id),
-        traits=reader.rows(
-            Trait,
-            "SELECT trait, value, share FROM track_traits WHERE track_id = ? "
-            "QUALIFY row_number() OVER (PARTITION BY trait ORDER BY share DESC, value) <= 24 "
-            "ORDER BY trait, share DESC, value",
+        labels=reader.rows(
+            Label,
+            "SELECT kind, name, senders, share FROM track_labels WHERE track_id = ? "
+            "QUALIFY row_number() OVER (PARTITION BY kind ORDER BY senders DESC, name) <= ? "
+            "ORDER BY kind, senders DESC, name",
             track_id,
+            _LABELS,
         ),
+        traits=traits,
         threats=reader.rows(
             Sighting,
-            "SELECT day, kind, score, reasons, senders FROM threats WHERE track_id = ? "
+            "SELECT day, kind, score, shape, key, reasons, senders FROM threats WHERE track_id = ? "
             "ORDER BY day DESC, score DESC, kind, reasons LIMIT ?",
             track_id,
             _SIGHTINGS,
@@ -246,19 +327,44 @@ def track(reader: Reader, which: str) -> Track:
     )
 
 
+def _traits(reader: Reader, track_id: int) -> list[Trait]:
+    return reader.rows(
+        Trait,
+        "SELECT trait, value, share FROM track_traits WHERE track_id = ? "
+        "QUALIFY row_number() OVER (PARTITION BY trait ORDER BY share DESC, value) <= 24 "
+        "ORDER BY trait, share DESC, value",
+        track_id,
+    )
+
+
+def _decisions(reader: Reader, track_id: int, born: date, life: list[Step]) -> list[Decision]:
+    newest = reader.con.execute(
+        "SELECT DISTINCT day FROM decisions WHERE track_id = ? AND taken ORDER BY day DESC LIMIT ?",
+        [track_id, _LATELY],
+    ).fetchall()
+    told = ("birth", "recur", "split", "merge", "split off", "merged in")
+    events = list(dict.fromkeys(step.day for step in reversed(life) if step.event in told))
+    days = sorted({born, *events[:_EVENTS], *(day for (day,) in newest)})
+    rows = reasons(reader.con, track_id, days, births_of=born).select(
+        list(Decision.__dataclass_fields__)
+    )
+    found = [Decision(**row) for row in rows.iter_rows(named=True)]
+    return sorted(found, key=lambda one: one.day, reverse=True)[:_DECISIONS]
+
+
 def _life(reader: Reader, track_id: int) -> list[Step]:
     return reader.rows(
         Step,
         """
         WITH mine AS (
-            SELECT day, event, related_track_id AS other, similarity, shared_senders
+            SELECT day, event, related_track_id AS other, similarity, shared_senders, probability
             FROM lineage WHERE track_id = $1 AND event <> 'continue'
             UNION ALL
             SELECT day, CASE event WHEN 'split' THEN 'split off' ELSE 'merged in' END, track_id,
-                   similarity, shared_senders
+                   similarity, shared_senders, probability
             FROM lineage WHERE related_track_id = $1 AND event IN ('split', 'merge'))
         SELECT mine.day, mine.event, mine.other, others.name AS other_name, mine.similarity,
-               mine.shared_senders, track_days.senders, track_days.top_ports
+               mine.shared_senders, mine.probability, track_days.senders, track_days.top_ports
         FROM mine LEFT JOIN track_days ON track_days.day = mine.day AND track_days.track_id = $1
              LEFT JOIN tracks AS others ON others.track_id = mine.other
         ORDER BY mine.day, mine.event, mine.other

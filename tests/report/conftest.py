@@ -35,6 +35,16 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "reasons": pl.String, "senders": pl.Int64, "key": pl.String, "shape": pl.String,
         "news_day": pl.Date,
     },
+    "decisions": {
+        "day": pl.Date, "cluster_id": pl.Int32, "track_id": pl.Int32, "probability": pl.Float64,
+        "taken": pl.Boolean, "ports": pl.Float64, "rare_ports": pl.Float64, "headers": pl.Float64,
+        "hours": pl.Float64, "networks": pl.Float64, "senders_shared": pl.Float64,
+    },
+    "floods": {
+        "day": pl.Date, "src": pl.String, "shape": pl.String, "port": pl.String,
+        "ports": pl.Int64, "packets": pl.Int64, "usual": pl.Int64, "times": pl.Float64,
+        "address": pl.UInt64,
+    },
     "daily": {
         "day": pl.Date, "packets": pl.Int64, "backscatter_packets": pl.Int64,
         "senders": pl.Int64, "clusters": pl.Int64, "noise_senders": pl.Int64,
@@ -53,6 +63,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "quarantined": pl.Int64, "ingested_at": pl.Datetime("us"),
     },
 }  # fmt: skip
+SCHEMAS["threats_held"] = SCHEMAS["threats"]
 
 
 @dataclass
@@ -151,6 +162,22 @@ def story_of_ten_days() -> Story:
             f"dns-3@{days[8]}", "campaign", days[8],
         ),
     )  # fmt: skip
+    held = (days[8], 1, "returned", 0.31, "held for its score", 408, "telnet-1@x", "worm", days[8])
+    told = (days[7], 3, "returned", 0.2, "held, then told", 6, f"dns-3@{days[8]}", None, days[7])
+    story.add("threats_held", held, told)
+    story.add(
+        "floods",
+        (days[8], "203.0.113.99", "flood", "2193/udp", 1, 11_116, 4, 2779.0, 3405803875),
+        (days[8], "198.51.100.8", "sweep", None, 40_000, 40_000, 90, 444.4, 3325256712),
+        (days[1], "203.0.113.99", "flood", "53/udp", 1, 900, 90, 10.0, 3405803875),
+    )
+    story.add(
+        "decisions",
+        (days[8], 0, 1, 0.93, True, 0.97, 0.9, 1.0, 0.8, 2.0, 0.61),
+        (days[8], 2, 3, 0.55, True, 0.8, 0.7, 1.0, 0.8, -1.0, 0.0),
+        (days[8], 2, 1, 0.71, False, 0.9, 0.7, 1.0, 0.8, 0.0, 0.0),
+        (days[2], 1, 1, 0.34, False, 0.5, 0.4, 0.9, 0.8, 0.5, 0.3),
+    )
     for number, day in enumerate(days):
         model = "m-1" if number < 5 else "m-2"
         births = 1 if number in (0, 1, 2) else 0

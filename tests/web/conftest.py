@@ -89,6 +89,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     ]
     last = FIRST.replace(day=10)
     story.add("threats", (last, 2, HOSTILE, 0.9, HOSTILE, 12, HOSTILE, HOSTILE, last))
+    story.add("threats_held", (last, 2, HOSTILE, 0.8, HOSTILE, 12, "held", HOSTILE, last))
+    story.add("floods", (last, HOSTILE, HOSTILE, HOSTILE, 1, 9, 1, 9.0, 3405803875))
+    story.add("decisions", (last, 0, 2, 0.5, True, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
     story.add("ingests", (day, HOSTILE, "cc", 1, 1, story.rows["ingests"][0][5]))
     story.add("quality", (FIRST.replace(day=10), HOSTILE, HOSTILE, False, HOSTILE, HOSTILE))
     story.failures.append((FIRST.replace(day=12), HOSTILE))

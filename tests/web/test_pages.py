@@ -4,19 +4,24 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
 from dante.clustering.evidence import COUNTED
+from dante.labels.book import open_book, save_labels
+from dante.labels.networks import NETWORKS, network_range
+from dante.labels.read import Content
 from dante.labels.tools import RULES
+from dante.labels.tracks import label_tracks
 from dante.sequences.traits import IP_ID
 from dante.store.home import Home
-from dante.store.publish import IP_ID_NAMES, TOOL_NAMES, TRAIT_NAMES
+from dante.store.publish import IP_ID_NAMES, TOOL_NAMES, TRAIT_NAMES, publish
 from dante.tracking.track import TRACK_STATES
 from dante.web import create_app
-from tests.report.conftest import Story
+from tests.report.conftest import FIRST, Story
 
-from .conftest import PAGES, client_of, story_with_senders
+from .conftest import HOSTILE, PAGES, client_of, story_with_senders
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -254,3 +259,101 @@ def test_a_track_shows_headers_and_hours(
         ("window", "varies", 1.0),
     ]  # fmt: skip
     assert "Initial TTL" in page and "mirai" in page
+
+
+def test_today_shows_shape_key_floods_and_what_was_held_back(client: TestClient) -> None:
+    """Each threat says its shape and key; what the day's budget held back is counted and listed."""
+    found = client.get("/api/today").json()
+    assert [(one["shape"], one["key"]) for one in found["threats"]] == [
+        ("campaign", "dns-3@2025-03-10")
+    ]
+    # One that was held and then told is a threat, and nothing else.
+    assert [(one["name"], one["shape"], one["score"]) for one in found["held"]] == [
+        ("telnet-1", "worm", 0.31)
+    ]
+    assert [(one["src"], one["shape"], one["port"]) for one in found["floods"]] == [
+        ("198.51.100.8", "sweep", None),
+        ("203.0.113.99", "flood", "2193/udp"),
+    ]
+    text = client.get("/").text
+    assert "1 more passed the test and was held back" in text and "held for its score" in text
+    assert "dns-3@2025-03-10" in text and "2,779×" in text and "40,000 ports" in text
+    assert "held for its score" not in client.get("/?day=2025-03-03").text
+
+
+def test_a_track_says_why_it_is_one(client: TestClient) -> None:
+    """Decisions stand with their probabilities in words, those of its birth among them."""
+    found = client.get("/api/tracks/3").json()
+    own = [one for one in found["decisions"] if one["track_id"] == 3]
+    assert own[0]["probability"] == 0.55
+    assert own[0]["why"].startswith("continued, as telnet-1 (0.71) went on as cluster 0: ports")
+    text = client.get("/tracks/3").text
+    assert "Why it is one track" in text and "telnet-1 (0.71)" in text
+    born = client.get("/tracks/2").text
+    assert "held against" in born and "and http-alt-2 was born" in born
+    assert client.get("/api/tracks/2").json()["shape"] == "campaign"
+    assert client.get("/api/tracks/1").json()["shape"] == "worm"
+
+
+def test_a_sender_shows_its_floods(client: TestClient) -> None:
+    """The days one flooded a port are on its page and its network's, newest first."""
+    for asked in ("203.0.113.99", "203.0.113.0/24"):
+        floods = client.get("/api/sender", params={"q": asked}).json()["floods"]
+        assert [(one["day"], one["port"]) for one in floods] == [
+            ("2025-03-10", "2193/udp"),
+            ("2025-03-02", "53/udp"),
+        ]
+    assert "2193/udp" in client.get("/sender?q=203.0.113.99").text
+    assert client.get("/api/sender?q=203.0.113.7").json()["floods"] == []
+
+
+def test_countries_and_owners_are_shown_where_lists_have_them(
+    tmp_path: Path, build: Callable[[Story, Path], Home]
+) -> None:
+    """A track shows what lists call its senders with shares, a sender and a network theirs.
+
+    A name is text, whatever is in it; where lists are silent nothing is shown.
+    """
+    home = build(story_with_senders(), tmp_path / "home")
+    names = {
+        "country": [("203.0.113.0/24", "NL"), ("203.0.114.0/24", "BR")],
+        "asn": [("203.0.112.0/22", f"AS64500 {HOSTILE}")],
+    }
+    for kind, networks in names.items():
+        content = Content(kind)
+        rows = [(*network_range(text), name) for text, name in networks]
+        content.frames.append(pl.DataFrame(rows, schema=NETWORKS, orient="row"))
+        save_labels(home.labels, content, name=kind, as_of=FIRST, always=False, benign=False)
+    book = open_book(home.labels)
+    publish(home, finish=lambda con: label_tracks(con, book, {}))
+    with client_of(create_app(home)) as client:
+        labels = client.get("/api/tracks/1").json()["labels"]
+        assert [(one["kind"], one["name"], one["senders"]) for one in labels] == [
+            ("asn", f"AS64500 {HOSTILE}", 4),
+            ("country", "NL", 3),
+            ("country", "BR", 1),
+        ]
+        assert [one["share"] for one in labels] == [1.0, 0.75, 0.25]
+        text = client.get("/tracks/1").text
+        assert "NL" in text and "75%" in text and "<script>alert" not in text
+        for asked, country in (("203.0.113.7", 1), ("203.0.113.0/24", 4)):
+            found = client.get("/api/sender", params={"q": asked}).json()["labels"]
+            assert ("country", "NL", country) in [
+                (one["kind"], one["name"], one["senders"]) for one in found
+            ]
+            assert "NL" in client.get("/sender", params={"q": asked}).text
+        assert client.get("/api/sender?q=2001:db8:1:2::").json()["labels"] == []
+        assert client.get("/api/tracks/3").json()["labels"] == []
+
+
+def test_what_goes_on_without_a_cluster_is_not_on_the_map(
+    tmp_path: Path, build: Callable[[Story, Path], Home]
+) -> None:
+    """A few senders who carry a track on by themselves are no cluster."""
+    story = story_with_senders()
+    story.add("memberships", (FIRST, "203.0.113.50", 1, None, 2, 0.9, 3405803826))
+    home = build(story, tmp_path / "home")
+    with client_of(create_app(home)) as client:
+        clusters = client.get("/api/map", params={"day": str(FIRST)}).json()["clusters"]
+        assert [(one["cluster_id"], one["senders"]) for one in clusters] == [(0, 4)]
+        assert ">None<" not in client.get("/map", params={"day": str(FIRST)}).text

@@ -65,6 +65,20 @@ def test_readers_at_work_end_with_what_they_began_with(own: Home) -> None:
     publication.close()
 
 
+def test_a_new_publication_is_opened_before_anybody_asks(own: Home) -> None:
+    """The server opens what is published by itself, and lets go of the file before it."""
+    app = create_app(own)
+    publication: Publication = app.state.publication
+    with client_of(app):
+        for _ in range(2):
+            deadline = time.monotonic() + 30
+            while publication.opened != publication.stamp():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            _forget_the_newest_day(own)
+    assert publication.opened is None
+
+
 def test_many_readers_and_publications_at_once(own: Home) -> None:
     """Under publication after publication every answer is whole, and none is an error."""
     answers: list[int] = []
