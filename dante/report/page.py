@@ -34,6 +34,8 @@ _ACTIVITIES: Final = 25
 _CHECKS: Final = 40
 _SOURCES: Final = 20
 _STOPPED: Final = 20
+_FLOODS: Final = 20
+_ORIGINS: Final = (("country", 3), ("asn", 1), ("scanners", 1))
 _DAYS: Final = 400
 """How much of each list the page shows; it says how much it leaves out, and where that is."""
 
@@ -170,7 +172,12 @@ def _activity(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
     today = queries.activities(con, span.last)
     happened = events.filter(pl.col("day") == span.last)["event"]
     recent = threats.filter(pl.col("day") > span.last - timedelta(days=RECENT))
+    floods = queries.floods(con, span)
     return {
+        "held": queries.held(con, span),
+        "floods": floods.head(_FLOODS).to_dicts(),
+        "floods_left_out": max(0, floods.height - _FLOODS),
+        "origins": _origins(queries.origins(con, span)),
         "tracks": tracks.height,
         "tracks_active": int((tracks["state"] == "active").sum()),
         "threats": threats.height,
@@ -194,6 +201,16 @@ def _activity(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:
             if (number := int((happened == event).sum()))
         ],
     }
+
+
+def _origins(labels: pl.DataFrame) -> dict[int, list[tuple[str, str]]]:
+    """By track the commonest countries and owners of its senders: names and shares in words."""
+    found: dict[int, list[tuple[str, str]]] = {}
+    for kind, most in _ORIGINS:
+        first = labels.filter(pl.col("kind") == kind).group_by("track_id").head(most)
+        for track_id, _, name, share in first.sort("track_id", maintain_order=True).iter_rows():
+            found.setdefault(track_id, []).append((name, words.percent(round(1000 * share), 1000)))
+    return found
 
 
 def _quality(con: duckdb.DuckDBPyConnection, span: Span) -> dict[str, Any]:

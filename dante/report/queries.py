@@ -21,7 +21,10 @@ __all__ = [
     "events",
     "failed_checks",
     "find_span",
+    "floods",
+    "held",
     "models",
+    "origins",
     "sources",
     "stopped_days",
     "threats",
@@ -109,6 +112,46 @@ def threats(con: Connection, span: Span) -> pl.DataFrame:
         WHERE day BETWEEN ? AND ? ORDER BY day DESC, score DESC, track_id, kind, reasons
         """,
         span.first,
+        span.last,
+    )
+
+
+def held(con: Connection, span: Span) -> int:
+    """How many passed the test for a threat in the span and were not told of by its last day."""
+    rows = con.execute(
+        """
+        SELECT count(DISTINCT key) FROM threats_held WHERE day BETWEEN $1 AND $2
+        AND key NOT IN (SELECT key FROM threats WHERE day <= $2)
+        """,
+        [span.first, span.last],
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def floods(con: Connection, span: Span) -> pl.DataFrame:
+    """The rows of `floods` in the span, newest first, most packets first within a day."""
+    return _frame(
+        con,
+        "SELECT * EXCLUDE address FROM floods WHERE day BETWEEN ? AND ? "
+        "ORDER BY day DESC, packets DESC, address, shape, port",
+        span.first,
+        span.last,
+    )
+
+
+def origins(con: Connection, span: Span) -> pl.DataFrame:
+    """What lists call the senders of tracks that had no day after the span.
+
+    Returns:
+        track_id, kind (country, asn, scanners), name and share; the commonest first.
+    """
+    return _frame(
+        con,
+        """
+        SELECT track_id, kind, track_labels.name, share
+        FROM track_labels JOIN tracks USING (track_id) WHERE last_day <= ?
+        ORDER BY track_id, kind, share DESC, track_labels.name
+        """,
         span.last,
     )
 

@@ -32,8 +32,8 @@ def test_the_name_of_the_file_makes_it_markdown(home: Home, tmp_path: Path, name
     """A file called .md has headings, threats with reasons, tracks, the last day, quality."""
     text = _read(home, tmp_path / name)
     assert text.startswith("# Darknet report, 1 to 10 March 2025\n")
-    assert "- **dns-3** (returned, score 0.55, 10 March 2025): 53/udp dns 100%" in text
-    assert "  back after 8 days.\n" in text
+    assert "- **dns-3** (returned campaign, score 0.55, 10 March 2025): 53/udp dns 100%" in text
+    assert "  back after 8 days.  \n  Key dns-3\\@2025-03-10.\n" in text
     assert "| telnet-1 | 408 | `████·█████` |" in text
     assert "sensors\\_awake" in text and "the day breaks its contract" in text
 
@@ -41,7 +41,7 @@ def test_the_name_of_the_file_makes_it_markdown(home: Home, tmp_path: Path, name
 def test_it_renders_without_a_loose_end(home: Home, tmp_path: Path) -> None:
     """Every table has rows as wide as its head, and no sign is left over."""
     page = READER.render(_read(home, tmp_path / "r.md"))
-    assert page.count("<table>") == 4
+    assert page.count("<table>") == 5
     for table in re.findall(r"<table>.*?</table>", page, re.DOTALL):
         rows = re.findall(r"<tr>.*?</tr>", table, re.DOTALL)
         assert len({len(re.findall(r"<t[hd][ >]", row)) for row in rows}) == 1
@@ -69,7 +69,7 @@ def test_hostile_names_are_only_text(
     states = story.rows["pipeline.track_states"]
     states[1] = tuple(HOSTILE if value == "http-alt-2" else value for value in states[1])
     page = READER.render(_read(build(story, tmp_path / "home"), tmp_path / "r.md"))
-    assert page.count("<h1>") == 1 and page.count("<table>") == 4
+    assert page.count("<h1>") == 1 and page.count("<table>") == 5
     assert not re.search(r"<(script|img|a)\b|<code>x", page)
     assert page.count("<em>") == 2
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page

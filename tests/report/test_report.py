@@ -13,6 +13,7 @@ import pytest
 
 from dante.errors import DanteError, NotEnoughDataError, UsageError
 from dante.report import write_report
+from dante.report.page import render
 from dante.store.home import Home
 from dante.store.publish import publish, read_lineage
 
@@ -253,3 +254,34 @@ def test_wrong_requests_say_what_is_wrong(home: Home, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DanteError, match="cannot be written"):
         write_report(home, tmp_path / "file" / "r.html")
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_it_says_shape_key_floods_and_what_was_held_back(
+    home: Home, tmp_path: Path, form: str
+) -> None:
+    """A threat has its shape and key; floods are listed, and what the budget held back counted."""
+    out = tmp_path / f"report.{form}"
+    write_report(home, out)
+    text = out.read_text(encoding="utf-8").replace("\\@", "@")
+    assert "dns-3@2025-03-10" in text and "campaign" in text
+    assert "1 more passed the test and was held back" in text
+    assert "2193/udp" in text and "11,116" in text and "40,000 ports" in text
+    # Of a past span nothing that came later is told.
+    write_report(home, out, last=FIRST + timedelta(days=4))
+    text = out.read_text(encoding="utf-8")
+    assert "held back" not in text and "2193/udp" not in text and "53/udp" in text
+
+
+def test_countries_and_owners_of_threats_are_named(home: Home) -> None:
+    """What lists call the senders of a threat stands with it, if it has no day after the span."""
+    named = [("country", "NL", 3, 0.75), ("country", "BR", 1, 0.25), ("asn", "AS7 <b>&", 4, 1.0)]
+
+    def finish(con: Any) -> None:
+        con.executemany("INSERT INTO track_labels VALUES (3, ?, ?, ?, ?)", named)
+
+    publish(home, finish=finish)
+    with closing(read_lineage(home)) as con:
+        assert "senders of NL 75%, BR 25%, AS7 &lt;b&gt;&amp; 100%" in render(con)
+        assert "senders of NL" in render(con, form="md")
+        assert "NL" not in render(con, last=FIRST + timedelta(days=5))
