@@ -21,6 +21,9 @@ _WINDOW: Final = 28
 _COMPANY: Final = 0.5
 """How much a port counts as the ports it is tried with, beside itself."""
 
+_KEPT: Final = 64
+"""Maps that are kept until the next publication: most of the work is to lay them out."""
+
 _STEPS: Final = 80
 _APART: Final = 0.012
 """Distance between clusters of one track, on a plane that is 1 wide."""
@@ -65,6 +68,15 @@ def activity_map(reader: Reader, day: date | None = None) -> ActivityMap:
         NotEnoughDataError, NotFoundError: as `today`.
     """
     day, first, newest = published_day(reader, day)
+    found = reader.kept.get(("map", day))
+    if not isinstance(found, ActivityMap):
+        found = _drawn(reader, day, first, newest)
+        if len(reader.kept) < _KEPT:
+            reader.kept["map", day] = found
+    return found
+
+
+def _drawn(reader: Reader, day: date, first: date, newest: date) -> ActivityMap:
     clusters = reader.frame(
         """
         SELECT cluster_id, track_id, any_value(coalesce(tracks.name, 'track-' || track_id)) AS name,

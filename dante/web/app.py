@@ -20,7 +20,7 @@ from dante.web.faults import NotFoundError
 from dante.web.guard import Guard
 from dante.web.publication import Publication
 from dante.web.render import Renderer
-from dante.web.sender import warm
+from dante.web.warm import warm
 
 __all__ = ["create_app"]
 

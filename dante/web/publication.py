@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 
 import duckdb
@@ -41,11 +41,13 @@ class Reader:
         con: a read-only connection of its own.
         stamp: names this publication among all.
         published: when it was made, UTC.
+        kept: answers that took long to work out, for the next who asks the same of it.
     """
 
     con: duckdb.DuckDBPyConnection
     stamp: str
     published: datetime
+    kept: dict[tuple[str, date], Any]
 
     def rows(self, kind: type[_T], sql: str, *parameters: object, **named: object) -> list[_T]:
         """The rows of a query, each as a `kind` that takes the query's columns by name."""
@@ -70,6 +72,7 @@ class _Opened:
     con: duckdb.DuckDBPyConnection
     stamp: str
     published: datetime
+    kept: dict[tuple[str, date], Any]
 
 
 class Publication:
@@ -100,7 +103,7 @@ class Publication:
             watch.daemon = True
             watch.start()
             try:
-                yield Reader(con, opened.stamp, opened.published)
+                yield Reader(con, opened.stamp, opened.published, opened.kept)
             except duckdb.InterruptException:
                 raise TooLongError(
                     f"the answer took more than {self._seconds:g} seconds and was given up; "
@@ -197,4 +200,4 @@ class Publication:
             con.close()
             raise
         published = datetime.fromtimestamp(self.home.lineage.stat().st_mtime, UTC)
-        return _Opened(con, stamp, published.replace(microsecond=0))
+        return _Opened(con, stamp, published.replace(microsecond=0), {})

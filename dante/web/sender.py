@@ -21,7 +21,6 @@ __all__ = [
     "SenderView",
     "asked_range",
     "sender",
-    "warm",
 ]
 
 NOISE: Final = 0
@@ -175,11 +174,6 @@ def sender(reader: Reader, within: AddressRange) -> SenderView:
         ),
         top=[] if within.single else _top(reader),
     )
-
-
-def warm(reader: Reader) -> None:
-    """Have DuckDB read what every sender is looked for in: the addresses of all memberships."""
-    reader.one("SELECT count(*) FROM memberships WHERE address = 0")
 
 
 def _labels(reader: Reader, within: AddressRange) -> list[SenderLabel]:
