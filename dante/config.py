@@ -53,9 +53,16 @@ class ModelSettings(_Section):
 
     dimensions: int = Field(50, ge=2, le=1000)
     window: int = Field(10, ge=1, le=100, description="words each side that count as company")
-    epochs: int = Field(20, ge=1, le=1000, description="times the corpus is read at least")
+    epochs: int = Field(
+        20, ge=1, le=1000, description="times the corpus is read, if it is neither small nor large"
+    )
     train_words: int = Field(
         2_000_000, ge=1, description="words read at least: a small corpus is read more often"
+    )
+    train_most_words: int = Field(
+        20_000_000,
+        ge=1,
+        description="words read at most: a large corpus is read less often, then a sample of it",
     )
     negative: int = Field(5, ge=1, le=100)
     min_senders: int = Field(3, ge=1, description="a word fewer senders use gets no vector")

@@ -25,6 +25,7 @@ from dante.embedding import (
     save_model,
     train_model,
 )
+from dante.embedding.train import how_often
 from dante.errors import DanteError, NotEnoughDataError
 from dante.pipeline.schedule import model_for, training_days
 from dante.sequences import SENDERS
@@ -169,6 +170,32 @@ def test_a_tiny_corpus_does_not_collapse(trades: int) -> None:
     across = (vectors @ vectors.T)[owner[:, None] != owner[None, :]]
     assert across.mean() < 0.2
     assert across.max() < 0.95
+
+
+@given(st.integers(0, 10**10), st.integers(1, 10**6), st.integers(1, 10**8))
+def test_the_words_read_in_training_are_bounded_whatever_the_telescope(
+    tokens: int, least: int, most: int
+) -> None:
+    """Training reads at most so many words, and all of a corpus that is not above the bound."""
+    how = ModelSettings(train_words=least, train_most_words=most)
+    share, epochs = how_often(tokens, how)
+    assert epochs >= 1
+    assert tokens * share * epochs <= most * (1 + 1e-9)
+    assert (share == 1) == (tokens <= most)
+
+
+def test_of_a_large_corpus_a_sample_is_read_that_the_seed_draws() -> None:
+    """The card says what was read: about the bound, the same senders in every run of one seed."""
+    crowd = pl.concat([_crowd()] * 4)
+    words = int(crowd["sentence"].list.len().sum())
+    bounded = SMALL.model_copy(update={"train_most_words": words // 2})
+    one, again = _train(crowd, bounded), _train(crowd, bounded)
+    assert np.array_equal(one.vectors, again.vectors)
+    assert one.card.tokens == pytest.approx(words / 2, rel=0.2)
+    assert one.card.sentences < crowd.height
+    assert one.card.sender_days == crowd.height
+    other = _train(crowd, bounded.model_copy(update={"seed": bounded.seed + 1}))
+    assert other.card.tokens != one.card.tokens
 
 
 def test_days_without_sentences_still_make_a_model() -> None:
