@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from dante.clustering.evidence import COUNTED, Evidence, field_of
 from dante.clustering.histogram import Histogram, counts_on
@@ -55,10 +56,11 @@ def compare(
     weights = rarity(model, words, everyday_share=everyday_share)
     vectors = model.word_vectors(words)
     left, right = (_shares(counts_on(keys, side, lambda g: g.words)) for side in (ours, theirs))
-    rare_left, rare_right = _shares(left * weights), _shares(right * weights)
+    rare = sparse.diags_array(weights)
+    rare_left, rare_right = _shares(left @ rare), _shares(right @ rare)
     numbers = {
-        "ports": np.sqrt(left) @ np.sqrt(right).T,
-        "rare_ports": np.sqrt(rare_left) @ np.sqrt(rare_right).T,
+        "ports": _alike(left, right),
+        "rare_ports": _alike(rare_left, rare_right),
         "trade": np.maximum(_unit(rare_left @ vectors) @ _unit(rare_right @ vectors).T, 0),
     }
     numbers["ports_twice"] = numbers["ports"] * numbers["rare_ports"]
@@ -83,9 +85,16 @@ def log_odds(likeness: Likeness, weights: Mapping[str, float]) -> NDArray[np.flo
     return total
 
 
-def _shares(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    sums = rows.sum(axis=1, keepdims=True)
-    return np.asarray(rows / np.where(sums > 0, sums, 1))
+def _shares(table: sparse.csr_array) -> sparse.csr_array:
+    """Rows that sum to 1, but for empty ones."""
+    sums = np.asarray(table.sum(axis=1)).ravel()
+    data = table.data / np.repeat(np.where(sums > 0, sums, 1), np.diff(table.indptr))
+    return sparse.csr_array((data, table.indices, table.indptr), shape=table.shape)
+
+
+def _alike(left: sparse.csr_array, right: sparse.csr_array) -> NDArray[np.float64]:
+    """The Bhattacharyya coefficients of rows of shares."""
+    return np.asarray((np.sqrt(left) @ np.sqrt(right).T).toarray())
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,30 +107,34 @@ def _headers(
 ) -> dict[str, NDArray[np.float64]]:
     keys = np.unique(np.concatenate([group.traits.keys for group in (*ours, *theirs)]))
     fields = field_of(keys)
-    left, right = (counts_on(keys, side, lambda g: g.traits) for side in (ours, theirs))
+    left, right = (counts_on(keys, side, lambda g: g.traits).tocsc() for side in (ours, theirs))
     numbers = {}
     for name in HEADER_NUMBERS:
-        mine = fields == COUNTED.index(name)
-        a, b = left[:, mine], right[:, mine]
-        both = (a.sum(axis=1) > 0)[:, None] & (b.sum(axis=1) > 0)[None, :]
-        alike = np.sqrt(_common(a)) @ np.sqrt(_common(b)).T
+        mine = np.flatnonzero(fields == COUNTED.index(name))
+        (a, rare_a), (b, rare_b) = (_common(side[:, mine].tocsr()) for side in (left, right))
+        both = (np.diff(a.indptr) > 0)[:, None] & (np.diff(b.indptr) > 0)[None, :]
+        alike = _alike(a, b) + np.sqrt(np.outer(rare_a, rare_b))
         numbers[name] = np.where(both, np.log(np.maximum(alike, _UNLIKE)), 0.0)
     return numbers
 
 
-def _common(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shares of values, with all that few of a group show in one place at the end.
+def _common(counts: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.float64]]:
+    """Shares of values, 0 for those that few of a group show, and the share of all of these.
 
     Mirai draws a window at its start: that its senders all have others is what they have in common.
     """
     shares = _shares(counts)
-    rare = shares < _RARE
-    return np.column_stack([np.where(rare, 0.0, shares), np.where(rare, shares, 0.0).sum(axis=1)])
+    few = shares.data < _RARE
+    row = np.repeat(np.arange(shares.shape[0]), np.diff(shares.indptr))
+    rare = np.bincount(row[few], shares.data[few], minlength=shares.shape[0])
+    shares.data = np.where(few, 0.0, shares.data)
+    return shares, np.asarray(rare, dtype=np.float64)
 
 
 def _hours(groups: Sequence[Histogram]) -> NDArray[np.float64]:
     shares = np.array([group.hours / group.senders for group in groups])
-    return _shares(smooth_hours(shares) + _HOUR)
+    hours = smooth_hours(shares) + _HOUR
+    return np.asarray(hours / hours.sum(axis=1, keepdims=True))
 
 
 def _networks(
@@ -134,7 +147,12 @@ def _networks(
     inside[inside] = evidence.networks[place[inside]] == keys[inside]
     anybody[inside] = evidence.network_odds[place[inside]]
     left, right = (counts_on(keys, side, lambda g: g.networks) for side in (ours, theirs))
-    new = np.array([new_network(group) for group in theirs])[:, None]
-    senders = np.array([group.senders for group in theirs])[:, None]
-    odds = np.log((1 - new) * right / senders / anybody + new)
-    return np.asarray(np.clip(_shares(left) @ odds.T, *_NETWORKS))
+    left = _shares(left)
+    new = np.array([new_network(group) for group in theirs])
+    known = (1 - new) / np.array([group.senders for group in theirs])
+    # Most of a group's networks the other is not in, and that says the same of each of them.
+    them = np.repeat(np.arange(len(theirs)), np.diff(right.indptr))
+    right.data = np.log1p(right.data * (known / new)[them] / anybody[right.indices])
+    odds = (left @ right.T).toarray()
+    odds += np.asarray(left.sum(axis=1)).ravel()[:, None] * np.log(new)[None, :]
+    return np.asarray(np.clip(odds, *_NETWORKS))

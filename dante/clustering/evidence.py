@@ -36,7 +36,9 @@ class Evidence:
         words: (w,) uint32, sorted: all words of the day.
         uses: (n, w) sparse float64: 1 where a sender uses a word.
         traits: (t,) uint64, sorted: codes of all trait values of the day.
-        shows: (n, t) sparse float64: 1 where a sender shows a value.
+        combinations: (c, t) sparse float64: what senders show, each set of values once; 1 where a
+            value is of it.
+        combination: (n,) int64: each sender's place in `combinations`.
         hours: (n, 24) float64: a sender's day, 1 in all, evenly over the hours it was seen in.
         networks: (m,) uint64, sorted: first 16 bits of IPv4 senders, 32 of IPv6 ones.
         network: (n,) int64: each sender's place in `networks`.
@@ -46,7 +48,8 @@ class Evidence:
     words: NDArray[np.uint32]
     uses: sparse.csr_array
     traits: NDArray[np.uint64]
-    shows: sparse.csr_array
+    combinations: sparse.csr_array
+    combination: NDArray[np.int64]
     hours: NDArray[np.float64]
     networks: NDArray[np.uint64]
     network: NDArray[np.int64]
@@ -59,16 +62,22 @@ class Evidence:
     @cached_property
     def shares(self) -> sparse.csr_array:
         """`uses` with each sender's words sharing 1 evenly."""
-        return _scaled(self.uses, 1 / self._breadth)
+        return _scaled(self.uses, 1 / self.breadth)
 
     @cached_property
     def telling(self) -> sparse.csr_array:
         """`uses` with each sender's words counting 8 at most together."""
-        return _scaled(self.uses, np.minimum(self._breadth, _TELLING) / self._breadth)
+        return _scaled(self.uses, np.minimum(self.breadth, _TELLING) / self.breadth)
 
     @cached_property
-    def _breadth(self) -> NDArray[np.float64]:
+    def breadth(self) -> NDArray[np.float64]:
+        """How many words each sender tries, 1 at least, (n,)."""
         return np.asarray(np.maximum(np.diff(self.uses.indptr), 1), dtype=np.float64)
+
+    def shown(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How many of some senders show each trait value, (t,)."""
+        many = np.bincount(self.combination[rows], minlength=self.combinations.shape[0])
+        return np.asarray(many.astype(np.float64) @ self.combinations)
 
     @cached_property
     def word_shares(self) -> NDArray[np.float64]:
@@ -81,6 +90,19 @@ class Evidence:
         seen = np.bincount(self.network, minlength=len(self.networks))
         return np.asarray((seen + 1) / (self.n + _NETWORKS))
 
+    @cached_property
+    def systems(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each of `combinations`, without the window: a number of its values, and of the traits
+        it has a value of, (c,) each; the same for the same.
+        """
+        table = self.combinations
+        row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+        field = self.fields[table.indices]
+        kept = field != COUNTED.index("window")
+        values = np.zeros((table.shape[0], len(COUNTED)), dtype=np.int64)
+        values[row[kept], field[kept]] = table.indices[kept] + 1
+        return _kinds(values), _kinds(np.minimum(values, 1))
+
     @property
     def unseen_network(self) -> float:
         """How likely a sender of anybody is in a network nobody is in today."""
@@ -90,6 +112,11 @@ class Evidence:
     def fields(self) -> NDArray[np.int64]:
         """Which of `COUNTED` each of `traits` is a value of, (t,)."""
         return field_of(self.traits)
+
+
+def _kinds(table: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same number for equal rows, (len(table),)."""
+    return np.unique(table, axis=0, return_inverse=True)[1].ravel().astype(np.int64)
 
 
 def field_of(codes: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -111,12 +138,7 @@ def evidence_of(senders: pl.DataFrame) -> Evidence:
     words = np.unique(used).astype(np.uint32)
     rows = np.repeat(np.arange(n), lengths)
     uses = _marks(rows, np.searchsorted(words, used), (n, len(words)))
-    known = [(name, senders[name]) for name in COUNTED]
-    codes = [trait_codes(name, values.drop_nulls()) for name, values in known]
-    holders = [np.flatnonzero(values.is_not_null().to_numpy()) for _, values in known]
-    every = np.concatenate(codes)
-    traits = np.unique(every)
-    shows = _marks(np.concatenate(holders), np.searchsorted(traits, every), (n, len(traits)))
+    traits, combinations, combination = _combinations(senders.select(COUNTED))
     src = senders["src"].to_numpy()
     block = np.where(src < 1 << 32, src >> np.uint64(16), src >> np.uint64(32))
     networks, network = np.unique(block, return_inverse=True)
@@ -125,11 +147,31 @@ def evidence_of(senders: pl.DataFrame) -> Evidence:
         words=words,
         uses=uses,
         traits=traits,
-        shows=shows,
+        combinations=combinations,
+        combination=combination,
         hours=_hours(senders["hours"]),
         networks=networks,
         network=network.astype(np.int64),
     )
+
+
+def _combinations(
+    shown: pl.DataFrame,
+) -> tuple[NDArray[np.uint64], sparse.csr_array, NDArray[np.int64]]:
+    """All trait values, the sets of them that senders show, and which each shows."""
+    distinct = shown.unique(maintain_order=True).with_row_index("combination")
+    of = shown.join(
+        distinct, on=shown.columns, how="left", nulls_equal=True, maintain_order="left"
+    )["combination"]
+    known = [(name, distinct[name]) for name in COUNTED]
+    codes = [trait_codes(name, values.drop_nulls()) for name, values in known]
+    holders = [np.flatnonzero(values.is_not_null().to_numpy()) for _, values in known]
+    every = np.concatenate(codes)
+    traits = np.unique(every)
+    combinations = _marks(
+        np.concatenate(holders), np.searchsorted(traits, every), (distinct.height, len(traits))
+    )
+    return traits, combinations, of.to_numpy().astype(np.int64)
 
 
 def _marks(

@@ -153,11 +153,18 @@ def _reach(
         (np.ones(len(members)), (labels[members], members)), shape=(number, evidence.n)
     )
     sizes = np.bincount(labels[members], minlength=number).astype(np.float64)[:, None]
-    users = (of @ evidence.uses).toarray()
-    main = sparse.csc_array((users >= _MAIN * sizes).astype(np.float64).T)
-    hits = evidence.uses @ main
+    users = (of @ evidence.uses).tocoo()
+    share = users.data / sizes[users.row, 0]
+    main = _chosen(users, share >= _MAIN)
+    hits = evidence.uses @ main.T.tocsc()
     hits.data = np.ones_like(hits.data)
     used = (of @ hits).toarray() / sizes
-    does = (of @ evidence.shares).toarray() / sizes
-    held = (users >= np.maximum(2, _HELD * sizes)).astype(np.float64)
-    return used, does @ held.T
+    does = of @ evidence.shares
+    held = _chosen(users, (users.data >= 2) & (share >= _HELD))
+    return used, (does @ held.T).toarray() / sizes
+
+
+def _chosen(users: sparse.coo_array, which: NDArray[np.bool_]) -> sparse.csr_array:
+    """1 at some of the places of a sparse matrix."""
+    row, column = users.row[which], users.col[which]
+    return sparse.csr_array((np.ones(len(row)), (row, column)), shape=users.shape)

@@ -11,10 +11,11 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from dante.clustering.evidence import HOURS, Evidence
 
-__all__ = ["Counts", "Histogram", "counts_on", "histogram", "mixed", "scaled"]
+__all__ = ["Counts", "Histogram", "counts_on", "histogram", "histograms", "mixed", "scaled"]
 
 LONGEST: Final = 1024
 """Words kept; a full sweep has 65,536."""
@@ -65,20 +66,59 @@ class Histogram:
 
 def histogram(evidence: Evidence, rows: NDArray[np.int64]) -> Histogram:
     """The histogram of some of a day's senders (positions in the evidence, at least one)."""
-    weights = np.asarray(evidence.shares[rows].sum(axis=0)).ravel()
-    users = np.asarray(evidence.uses[rows].sum(axis=0)).ravel()
-    used = np.flatnonzero(users)
-    shown = np.asarray(evidence.shows[rows].sum(axis=0)).ravel()
-    networks = np.bincount(evidence.network[rows], minlength=len(evidence.networks))
-    return _bounded(
-        float(len(rows)),
-        Counts(evidence.words[used].astype(np.uint64), weights[used]),
-        users[used],
-        _present(evidence.traits, shown),
-        evidence.hours[rows].sum(axis=0),
-        _present(evidence.networks, networks.astype(np.float64)),
-        0.0,
-    )
+    labels = np.full(evidence.n, -1, dtype=np.int64)
+    labels[rows] = 0
+    return histograms(evidence, labels, 1)[0]
+
+
+def histograms(evidence: Evidence, labels: NDArray[np.int64], number: int) -> list[Histogram]:
+    """The histograms of the groups 0 to `number` - 1, of all in one reading of the day.
+
+    Args:
+        evidence: the day's senders.
+        labels: (n,) the group of each, -1 for none; a group may have nobody.
+        number: of groups.
+    """
+    members = np.flatnonzero(labels >= 0)
+    group = labels[members]
+    sizes = np.bincount(group, minlength=number)
+    # A row of ones for each group: products with it are sums over members, in order of senders.
+    of = _table(group, members, (number, evidence.n))
+    weights, users = (_ordered(of @ counted) for counted in (evidence.shares, evidence.uses))
+    shape = (number, evidence.combinations.shape[0])
+    traits = _ordered(_table(group, evidence.combination[members], shape) @ evidence.combinations)
+    networks = _table(group, evidence.network[members], (number, len(evidence.networks)))
+    hours = of @ evidence.hours
+    words = evidence.words.astype(np.uint64)
+    return [
+        _bounded(
+            float(sizes[row]),
+            _row(words, weights, row),
+            _row(words, users, row).weights,
+            _row(evidence.traits, traits, row),
+            hours[row],
+            _row(evidence.networks, networks, row),
+            0.0,
+        )
+        for row in range(number)
+    ]
+
+
+def _table(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]
+) -> sparse.csr_array:
+    """How often each pair of row and column is given."""
+    return sparse.coo_array((np.ones(len(rows)), (rows, columns)), shape=shape).tocsr()
+
+
+def _ordered(table: sparse.csr_array) -> sparse.csr_array:
+    table.sort_indices()
+    return table
+
+
+def _row(keys: NDArray[np.uint64], table: sparse.csr_array, row: int) -> Counts:
+    here = slice(table.indptr[row], table.indptr[row + 1])
+    return Counts(keys[table.indices[here]], table.data[here])
 
 
 def scaled(old: Histogram, by: float) -> Histogram:
@@ -97,7 +137,7 @@ def scaled(old: Histogram, by: float) -> Histogram:
 def mixed(old: Histogram, new: Histogram) -> Histogram:
     """Both groups together."""
     words = _sum(old.words, new.words)
-    users = counts_on(words.keys, [old, new], _users).sum(axis=0)
+    users = _sum(Counts(old.words.keys, old.users), Counts(new.words.keys, new.users)).weights
     return _bounded(
         old.senders + new.senders,
         words,
@@ -113,25 +153,17 @@ def counts_on(
     keys: NDArray[np.uint64],
     groups: Sequence[Histogram],
     what: Callable[[Histogram], Counts],
-) -> NDArray[np.float64]:
-    """One kind of counts of several histograms, (len(groups), len(keys)), on keys in order."""
-    table = np.zeros((len(groups), len(keys)))
-    for row, group in enumerate(groups):
-        counts = what(group)
-        place = np.searchsorted(keys, counts.keys)
-        inside = place < len(keys)
-        inside[inside] = keys[place[inside]] == counts.keys[inside]
-        table[row, place[inside]] = counts.weights[inside]
-    return table
-
-
-def _users(group: Histogram) -> Counts:
-    return Counts(group.words.keys, group.users)
-
-
-def _present(keys: NDArray[np.uint64], weights: NDArray[np.float64]) -> Counts:
-    there = np.flatnonzero(weights)
-    return Counts(keys[there], weights[there])
+) -> sparse.csr_array:
+    """One kind of counts of several histograms, sparse (len(groups), len(keys)), on sorted keys."""
+    counts = [what(group) for group in groups]
+    row = np.repeat(np.arange(len(groups)), [len(each.keys) for each in counts])
+    mine = np.concatenate([each.keys for each in counts])
+    weights = np.concatenate([each.weights for each in counts])
+    place = np.searchsorted(keys, mine)
+    inside = place < len(keys)
+    inside[inside] = keys[place[inside]] == mine[inside]
+    table = (weights[inside], (row[inside], place[inside]))
+    return sparse.csr_array(table, shape=(len(groups), len(keys)))
 
 
 def _sum(one: Counts, other: Counts) -> Counts:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dante.clustering.evidence import HOURS, Evidence
+from dante.clustering.evidence import COUNTED, HOURS, Evidence
 from dante.clustering.histogram import Histogram, counts_on
 
 __all__ = ["Nobody", "likeliest", "new_network", "smooth_hours"]
@@ -22,10 +22,15 @@ __all__ = ["Nobody", "likeliest", "new_network", "smooth_hours"]
 _WORDS: Final = 2 * 65_536
 # The part of chance that falls on what others look for as well.
 _POPULAR: Final = 0.05
+_SEVERAL: Final = 3
+# As many words of senders of none count as much as what everybody tries.
+_UNSEEN: Final = 2000
+# So many senders of none say as much about headers as a whole as headers one by one do.
+_KINDS: Final = 100
 # A group of few is never sure to have shown all its words.
 _MOST_NEW: Final = 0.1
 _LEAST: Final = 1e-9
-_ROWS: Final = 50_000  # senders judged at once
+_ROWS: Final = 20_000  # senders judged at once
 
 
 @dataclass(frozen=True)
@@ -69,63 +74,128 @@ def likeliest(
         own: (n,) the group each sender is counted in, or -1: nobody is known by his own network.
         bonus: (n, len(groups)) what else speaks for a group, as a logarithm.
     """
-    words = _words(evidence, groups)
+    words = _Words(evidence, groups, nobody)
     traits = _traits(evidence, groups, nobody)
+    strangers_show = _together(evidence, nobody, traits[:, -1])
     hours = _hours(groups)
     strangers = max(int(nobody.senders.sum()), 1)
     prior = np.append(np.maximum(sizes, _LEAST), strangers)
     prior = np.log(prior / prior.sum())
     prior[-1] += nobody.margin
-    seen = counts_on(evidence.networks, groups, lambda group: group.networks).T
-    new = np.array([new_network(group) for group in groups])
-    known = (1 - new) / np.array([max(group.senders, 1.0) for group in groups])
+    networks = _Networks(evidence, groups)
+    prior[:-1] += networks.new
     best = np.empty(evidence.n, dtype=np.int64)
     strength = np.empty(evidence.n)
     for first in range(0, evidence.n, _ROWS):
         rows = slice(first, first + _ROWS)
-        table = evidence.telling[rows] @ words
-        table += evidence.shows[rows] @ traits
-        table += evidence.hours[rows] @ hours
+        table = evidence.hours[rows] @ hours
+        table += words.of(rows, own[rows])
+        shown, which = np.unique(evidence.combination[rows], return_inverse=True)
+        table += (evidence.combinations[shown] @ traits)[which]
+        table[:, -1] += strangers_show[evidence.combination[rows]]
         table += prior
-        anybody = evidence.network_odds[evidence.network[rows]]
-        counts = seen[evidence.network[rows]]
-        counted = np.flatnonzero(own[rows] >= 0)
-        mine = (counted, own[rows][counted])
-        counts[mine] = np.maximum(counts[mine] - 1, 0)
-        table[:, :-1] += np.log(counts * known + new * anybody[:, None])
-        table[:, -1] += np.log(anybody)
+        networks.add(table, rows, own[rows])
         if bonus is not None:
-            table[:, :-1] += bonus[rows].toarray()
+            more = bonus[rows].tocoo()
+            table[more.row, more.col] += more.data
         best[rows] = table.argmax(axis=1)
-        highest = table.max(axis=1, keepdims=True)
-        strength[rows] = 1 / np.exp(table - highest).sum(axis=1)
+        table -= table[np.arange(len(table)), best[rows]][:, None]
+        strength[rows] = 1 / np.exp(table, out=table).sum(axis=1)
     best[best == len(groups)] = -1
     return best, strength
 
 
-def _words(evidence: Evidence, groups: Sequence[Histogram]) -> NDArray[np.float64]:
-    """(w, groups + 1) logarithms."""
-    odds = counts_on(evidence.words.astype(np.uint64), groups, lambda group: group.words)
-    for row, group in enumerate(groups):
-        once = group.users[group.users <= 1 + _LEAST].sum()
-        new = min((once + 0.5) / (group.users.sum() + 1), _MOST_NEW)
-        # What a sweep tries beyond the words that are kept may be any word.
-        beyond = max(0.0, 1 - group.words.weights.sum() / group.senders)
-        other = new + (1 - new) * beyond
-        odds[row] = (1 - new) * odds[row] / group.senders + other / _WORDS
-    chance = (1 - _POPULAR) / _WORDS + _POPULAR * evidence.word_shares
-    return np.ascontiguousarray(np.log(np.vstack([odds, chance])).T)
+class _Networks:
+    """How much likelier each group makes a sender's network than anybody makes it.
+
+    Being in a network none of a group is in says the same of every sender, so that only pairs of a
+    network and a group that is in it are worked out: some of each, and not all of all.
+    """
+
+    def __init__(self, evidence: Evidence, groups: Sequence[Histogram]) -> None:
+        self.evidence = evidence
+        share = np.array([new_network(group) for group in groups])
+        self.new = np.log(share)
+        """(groups,) logarithm where no sender of the group is in the network."""
+        self.known = (1 - share) / np.array([max(group.senders, 1.0) for group in groups])
+        self.share = share
+        seen = counts_on(evidence.networks, groups, lambda group: group.networks)
+        self.seen = seen.T.tocsr()
+
+    def add(self, table: NDArray[np.float64], rows: slice, own: NDArray[np.int64]) -> None:
+        """Add what networks say beyond `new` to a table of these rows and all groups."""
+        network = self.evidence.network[rows]
+        pairs = self.seen[network].tocoo()
+        row, group = pairs.row, pairs.col
+        # Nobody is known by his own network.
+        counts = np.maximum(pairs.data - (own[row] == group), 0)
+        odds = counts * self.known[group] / self.evidence.network_odds[network[row]]
+        table[row, group] += np.log1p(odds / self.share[group])
+
+
+class _Words:
+    """How likely each group, and chance, makes each word."""
+
+    def __init__(self, evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> None:
+        self.evidence = evidence
+        new, other = np.empty(len(groups)), np.empty(len(groups))
+        for row, group in enumerate(groups):
+            once = group.users[group.users <= 1 + _LEAST].sum()
+            new[row] = min((once + 0.5) / (group.users.sum() + 1), _MOST_NEW)
+            # What a sweep tries beyond the words that are kept may be any word.
+            beyond = max(0.0, 1 - group.words.weights.sum() / group.senders)
+            other[row] = (new[row] + (1 - new[row]) * beyond) / _WORDS
+        self.other = other
+        """(groups,) the odds of a word that no sender of the group tried."""
+        self.each = (1 - new) / np.array([group.senders for group in groups])
+        """(groups,) what a whole sender of the group adds to that."""
+        words = evidence.words.astype(np.uint64)
+        seen = counts_on(words, groups, lambda group: group.words).toarray()
+        self.odds = np.ascontiguousarray((seen * self.each[:, None] + other[:, None]).T)
+        """(w, groups)"""
+        chance = (1 - _POPULAR) / _WORDS + _popular(evidence, nobody)
+        self.logs = np.column_stack([np.log(self.odds), np.log(chance)])
+
+    def of(self, rows: slice, own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The logarithms for some of the senders, (rows, groups + 1)."""
+        telling = self.evidence.telling[rows]
+        table = np.asarray(telling @ self.logs)
+        # Nobody is known by his own words either.
+        row = np.repeat(np.arange(len(own)), np.diff(telling.indptr))
+        counted = own[row] >= 0
+        row, word, says = row[counted], telling.indices[counted], telling.data[counted]
+        group = own[row]
+        mine = self.each[group] / self.evidence.breadth[rows][row]
+        odds = self.odds[word, group]
+        others = np.maximum(odds - mine, self.other[group])
+        more = np.bincount(row, says * np.log(others / odds), minlength=len(own))
+        here = np.flatnonzero(own >= 0)
+        table[here, own[here]] += more[here]
+        return table
+
+
+def _popular(evidence: Evidence, nobody: Nobody) -> NDArray[np.float64]:
+    """How often a sender of none tries each word because others look for it as well, (w,).
+
+    Read off those of none that try several words, for of one word nobody can say what it is there
+    for; where there are few of them, as everybody does.
+    """
+    several = np.flatnonzero(nobody.senders & (evidence.breadth >= _SEVERAL))
+    users = np.asarray(evidence.uses[several].sum(axis=0)).ravel()
+    # What one of them alone tries is chance.
+    again = np.maximum(users - 1, 0)
+    return np.asarray((again + _UNSEEN * _POPULAR * evidence.word_shares) / (users.sum() + _UNSEEN))
 
 
 def _traits(evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> NDArray[np.float64]:
     """(t, groups + 1) logarithms."""
     counts = np.vstack(
         [
-            counts_on(evidence.traits, groups, lambda group: group.traits),
-            np.asarray(evidence.shows[nobody.senders].sum(axis=0)).reshape(1, -1),
+            counts_on(evidence.traits, groups, lambda group: group.traits).toarray(),
+            evidence.shown(nobody.senders),
         ]
     )
-    everybody = np.asarray(evidence.shows.sum(axis=0)).ravel()
+    everybody = evidence.shown(np.ones(evidence.n, dtype=np.bool_))
     odds = np.empty_like(counts)
     for field in np.unique(evidence.fields):
         mine = evidence.fields == field
@@ -133,6 +203,28 @@ def _traits(evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> 
         shown = counts[:, mine].sum(axis=1, keepdims=True)
         odds[:, mine] = (counts[:, mine] + common) / (shown + 1)
     return np.ascontiguousarray(np.log(odds).T)
+
+
+def _together(
+    evidence: Evidence, nobody: Nobody, apart: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What the headers of a sender of none say as a whole beyond what they say one by one, (c,).
+
+    Tool and system write most headers at once, so that who shows one of a kind shows all.
+
+    Args:
+        evidence: the day's senders.
+        nobody: who is of none.
+        apart: (t,) logarithms one by one.
+    """
+    system, fields = evidence.systems
+    one_by_one = apart.copy()
+    one_by_one[evidence.fields == COUNTED.index("window")] = 0
+    product = evidence.combinations @ one_by_one
+    many = np.bincount(evidence.combination[nobody.senders], minlength=len(system))
+    alike = np.bincount(system, many)[system]
+    of_fields = np.bincount(fields, many)[fields]
+    return np.asarray(np.log((alike + _KINDS * np.exp(product)) / (of_fields + _KINDS)) - product)
 
 
 def _hours(groups: Sequence[Histogram]) -> NDArray[np.float64]:

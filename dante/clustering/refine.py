@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dante.clustering.evidence import Evidence
-from dante.clustering.histogram import Histogram, histogram
+from dante.clustering.histogram import Histogram, histograms
 from dante.clustering.likelihood import Nobody, likeliest
 
 __all__ = ["MARGIN", "coherent", "groups_of", "refine"]
@@ -19,10 +19,7 @@ _SHARED: Final = 0.5 - 1e-9
 
 def groups_of(evidence: Evidence, labels: NDArray[np.int64]) -> list[Histogram]:
     """The histogram of each label from 0 on; labels must be 0 to some number, or -1."""
-    return [
-        histogram(evidence, np.flatnonzero(labels == label))
-        for label in range(int(labels.max(initial=-1)) + 1)
-    ]
+    return histograms(evidence, labels, int(labels.max(initial=-1)) + 1)
 
 
 def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -> NDArray[np.int64]:

@@ -6,11 +6,13 @@ split if two of the three differ clearly. One of them alone splits nothing, for 
 are thicker in some networks, awake by day, and try their own part of its ports.
 """
 
+import itertools
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from dante.clustering.evidence import HOURS, Evidence
 from dante.clustering.likelihood import smooth_hours
@@ -39,6 +41,68 @@ class _Split:
     one: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class _Few:
+    """Some of a day's senders, with the words and networks they have and no others.
+
+    Attributes:
+        shares, telling: as of `Evidence`, (r, words of these senders).
+        hours: (r, 24).
+        network: (r,) each one's place among the networks of these senders.
+        anybody: (r,) how likely a sender of anybody is in the network of each.
+    """
+
+    shares: sparse.csr_array
+    telling: sparse.csr_array
+    hours: NDArray[np.float64]
+    network: NDArray[np.int64]
+    anybody: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, evidence: Evidence, rows: NDArray[np.int64]) -> "_Few":
+        """Those at these positions of a day."""
+        network = evidence.network[rows]
+        return cls(
+            _narrow(evidence.shares[rows]),
+            _narrow(evidence.telling[rows]),
+            evidence.hours[rows],
+            np.unique(network, return_inverse=True)[1],
+            evidence.network_odds[network],
+        )
+
+    def __len__(self) -> int:
+        return len(self.network)
+
+    def likelihood(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Logarithms of how likely each is, were it of a part, (r,)."""
+        return self.networks(part) + self._hours(part) + self._ports(part)
+
+    def networks(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Log of how many times likelier than anybody each is in its network, were it of a part.
+
+        Nobody of the part is known by his own network.
+        """
+        size = int(part.sum())
+        seen = np.bincount(self.network[part], minlength=int(self.network.max()) + 1)
+        new = min((int((seen == 1).sum()) + 0.5) / (size + 1), 1.0)
+        odds = (1 - new) * (seen[self.network] - part) / size / self.anybody + new
+        return np.asarray(np.log(odds))
+
+    def _hours(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        odds = (smooth_hours(self.hours[part].sum(axis=0)) + 1 / HOURS) / (part.sum() + 1)
+        return np.asarray(self.hours @ np.log(odds))
+
+    def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        shares = part.astype(np.float64) @ self.shares
+        return np.asarray(self.telling @ np.log((shares + 1 / _WORDS) / (part.sum() + 1)))
+
+
+def _narrow(table: sparse.csr_array) -> sparse.csr_array:
+    """A table without its empty columns."""
+    used, columns = np.unique(table.indices, return_inverse=True)
+    return sparse.csr_array((table.data, columns, table.indptr), shape=(table.shape[0], len(used)))
+
+
 def split_rivals(
     evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
 ) -> NDArray[np.int64]:
@@ -50,55 +114,63 @@ def split_rivals(
         min_senders: the fewest of a part.
     """
     labels = labels.copy()
-    waiting = list(range(int(labels.max(initial=-1)) + 1))
+    members = np.argsort(labels, kind="stable")
+    bounds = np.searchsorted(labels[members], np.arange(int(labels.max(initial=-1)) + 2))
+    waiting = [members[a:b] for a, b in itertools.pairwise(bounds.tolist())]
     number = len(waiting)
     while waiting:
-        label = waiting.pop()
-        split = _two(evidence, np.flatnonzero(labels == label), min_senders)
+        everyone = waiting.pop()
+        split = _two(evidence, everyone, min_senders)
         if split is not None:
             labels[split.one] = number
-            waiting += [label, number]
+            waiting += [np.setdiff1d(everyone, split.one, assume_unique=True), split.one]
             number += 1
     return labels
 
 
 def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split | None:
     """The better of two parts, if they are two actors; of a large cluster a sample decides."""
-    rows = everyone[:: -(-len(everyone) // _SAMPLE)]
+    rows = everyone[:: max(-(-len(everyone) // _SAMPLE), 1)]
     if len(rows) < 2 * least:
         return None
-    whole = _likelihood(evidence, rows, rows).sum()
-    best: _Split | None = None
-    for seed in _seeds(evidence, rows, least):
-        inside = _settled(evidence, rows, seed, least)
-        if inside is None:
+    few = _Few.of(evidence, rows)
+    whole = few.likelihood(np.ones(len(rows), dtype=np.bool_)).sum()
+    gain, best = _GAIN, None
+    tried: dict[bytes, NDArray[np.bool_]] = {}
+    ends: set[bytes] = set()
+    for seed in _seeds(evidence, few, rows, least):
+        inside = _settled(few, seed, least, tried)
+        if inside is None or inside.tobytes() in ends:
             continue
-        one, other = rows[inside], rows[~inside]
-        shares = np.array([len(one), len(other)]) / len(rows)
-        parts = _likelihood(evidence, one, one).sum() + _likelihood(evidence, other, other).sum()
-        gain = float(parts + (shares * np.log(shares)).sum() * len(rows) - whole)
-        if gain > (_GAIN if best is None else best.gain) and are_rivals(evidence, one, other):
-            best = _Split(gain, one)
+        ends.add(inside.tobytes())
+        shares = np.array([inside.sum(), (~inside).sum()]) / len(rows)
+        parts = few.likelihood(inside)[inside].sum() + few.likelihood(~inside)[~inside].sum()
+        better = float(parts + (shares * np.log(shares)).sum() * len(rows) - whole)
+        if better > gain and are_rivals(evidence, rows[inside], rows[~inside]):
+            gain, best = better, inside
     if best is None or len(rows) == len(everyone):
-        return best
-    other = np.setdiff1d(rows, best.one)
-    better = _likelihood(evidence, everyone, best.one) - _likelihood(evidence, everyone, other)
-    one = everyone[better + np.log(len(best.one) / len(other)) > 0]
+        return None if best is None else _Split(gain, rows[best])
+    all_of_them = _Few.of(evidence, everyone)
+    sampled = np.zeros((2, len(everyone)), dtype=np.bool_)
+    sampled[:, :: -(-len(everyone) // _SAMPLE)] = best, ~best
+    likelier = all_of_them.likelihood(sampled[0]) - all_of_them.likelihood(sampled[1])
+    one = everyone[likelier + np.log(best.sum() / (~best).sum()) > 0]
     # What two parts of a sample were may, of everybody, be one.
-    return _Split(best.gain, one) if least <= len(one) <= len(everyone) - least else None
+    return _Split(gain, one) if least <= len(one) <= len(everyone) - least else None
 
 
-def _seeds(evidence: Evidence, rows: NDArray[np.int64], least: int) -> list[NDArray[np.bool_]]:
+def _seeds(
+    evidence: Evidence, few: _Few, rows: NDArray[np.int64], least: int
+) -> list[NDArray[np.bool_]]:
     """Parts to begin with: those in thick networks, those of a shift, those of both, and those
     that use a word about half of them use.
     """
-    place = evidence.network[rows]
-    seen = np.bincount(place, minlength=len(evidence.networks))[place]
-    thick = (seen >= 2) & (seen / len(rows) > _THICK * evidence.network_odds[place])
+    seen = np.bincount(few.network)[few.network]
+    thick = (seen >= 2) & (seen / len(rows) > _THICK * few.anybody)
     seeds = [thick]
     for first in range(0, HOURS, _STEP):
         shift = [(first + hour) % HOURS for hour in range(_WINDOW)]
-        inside = evidence.hours[rows][:, shift].sum(axis=1) > _INSIDE
+        inside = few.hours[:, shift].sum(axis=1) > _INSIDE
         if inside.sum() >= least:
             seeds += [inside & thick, inside]
     uses = evidence.uses[rows].tocsc()
@@ -112,75 +184,42 @@ def _seeds(evidence: Evidence, rows: NDArray[np.int64], least: int) -> list[NDAr
 
 
 def _settled(
-    evidence: Evidence, rows: NDArray[np.int64], inside: NDArray[np.bool_], least: int
+    few: _Few, inside: NDArray[np.bool_], least: int, tried: dict[bytes, NDArray[np.bool_]]
 ) -> NDArray[np.bool_] | None:
-    """The two parts after everybody went to the likelier one; None if one is left too small."""
+    """The two parts after everybody went to the likelier one; None if one is left too small.
+
+    Args:
+        few: everybody.
+        inside: (r,) who is in the one part to begin with.
+        least: the fewest of a part.
+        tried: parts that were met before, and what became of them: many beginnings end alike.
+    """
     for _ in range(_ROUNDS):
-        one, other = rows[inside], rows[~inside]
-        if min(len(one), len(other)) < least:
+        size = int(inside.sum())
+        if min(size, len(few) - size) < least:
             return None
-        better = _likelihood(evidence, rows, one) - _likelihood(evidence, rows, other)
-        moved = better + np.log(len(one) / len(other)) > 0
+        key = inside.tobytes()
+        if key not in tried:
+            better = few.likelihood(inside) - few.likelihood(~inside)
+            tried[key] = better + np.log(size / (len(few) - size)) > 0
+        moved = tried[key]
         if (moved == inside).all():
             break
         inside = moved
     return inside if min(inside.sum(), (~inside).sum()) >= least else None
 
 
-def _likelihood(
-    evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    return (
-        _networks(evidence, rows, part)
-        + _hours(evidence, rows, part)
-        + _ports(evidence, rows, part)
-    )
-
-
-def _networks(
-    evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Log of how many times likelier than anybody rows are in their networks, were they of part.
-
-    Nobody of the part is known by his own network.
-    """
-    counts = np.bincount(evidence.network[part], minlength=len(evidence.networks))
-    new = min((int((counts == 1).sum()) + 0.5) / (len(part) + 1), 1.0)
-    place = evidence.network[rows]
-    others = counts[place] - np.isin(rows, part)
-    odds = (1 - new) * others / len(part) / evidence.network_odds[place] + new
-    return np.asarray(np.log(odds))
-
-
-def _hours(
-    evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    odds = (smooth_hours(evidence.hours[part].sum(axis=0)) + 1 / HOURS) / (len(part) + 1)
-    return np.asarray(evidence.hours[rows] @ np.log(odds))
-
-
-def _ports(
-    evidence: Evidence, rows: NDArray[np.int64], part: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    shares = np.asarray(evidence.shares[part].sum(axis=0)).ravel()
-    odds = (shares + 1 / _WORDS) / (len(part) + 1)
-    return np.asarray(evidence.telling[rows] @ np.log(odds))
-
-
 def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     """Whether two parts of a day's senders (positions) differ clearly in two of ports, hours and
     networks.
     """
-    hours = _alike(
-        *(smooth_hours(evidence.hours[part].mean(axis=0)) + _HOUR for part in (one, other))
-    )
-    ports = _alike(
-        *(np.asarray(evidence.shares[part].sum(axis=0)).ravel() for part in (one, other))
-    )
-    apart = [
-        (_networks(evidence, mine, mine) - _networks(evidence, mine, others)).mean()
-        for mine, others in ((one, other), (other, one))
-    ]
+    both = np.union1d(one, other)
+    few, inside = _Few.of(evidence, both), np.isin(both, one, assume_unique=True)
+    parts = (inside, ~inside)
+    hours = _alike(*(smooth_hours(few.hours[part].mean(axis=0)) + _HOUR for part in parts))
+    ports = _alike(*(part.astype(np.float64) @ few.shares for part in parts))
+    towards = [few.networks(part) for part in parts]
+    apart = [(towards[mine] - towards[1 - mine])[part].mean() for mine, part in enumerate(parts)]
     clear = [hours < _HOURS_ALIKE, ports < _PORTS_ALIKE, max(apart) > _NETWORKS_DIFFER]
     return bool(sum(clear) >= 2)
 

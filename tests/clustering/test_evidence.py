@@ -13,7 +13,7 @@ def test_a_day_without_senders_is_empty_evidence() -> None:
     """No senders give arrays of no rows, and nothing divides by their number."""
     with np.errstate(all="raise"):
         day = evidence_of(pl.DataFrame(schema=SENDERS))
-        assert (day.n, day.uses.shape, day.shows.shape) == (0, (0, 0), (0, 0))
+        assert (day.n, day.uses.shape, day.combinations.shape) == (0, (0, 0), (0, 0))
         assert day.word_shares.shape == day.network_odds.shape == (0,)
         assert 0 < day.unseen_network < 1
 
@@ -31,7 +31,7 @@ def test_traits_are_codes_that_name_their_field() -> None:
     frame, _ = crowd(Actor(3, [23], headers=MIRAI), Actor(2, [23], headers=(("window", -1),)))
     day = evidence_of(frame)
     assert {COUNTED[field] for field in day.fields} == {*dict(MIRAI), "window"}
-    assert day.shows.sum() == 3 * len(MIRAI) + 2
+    assert day.shown(np.arange(day.n)).sum() == 3 * len(MIRAI) + 2
     for name in COUNTED:
         codes = trait_codes(name, pl.Series([-1, 0, 65535]))
         assert np.all(np.diff(codes.astype(np.int64)) > 0)

@@ -154,7 +154,7 @@ def test_counts_on_keys_are_a_look_up(tables: list[dict[int, float]], keys: set[
     ]
     wanted = [[table.get(key, 0.0) for key in sorted(keys)] for table in tables]
     made = counts_on(np.array(sorted(keys), dtype=np.uint64), groups, lambda group: group.words)
-    assert made.tolist() == wanted
+    assert made.toarray().tolist() == wanted
 
 
 def test_a_sweep_shares_its_sender_out_among_its_words() -> None:

@@ -56,6 +56,13 @@ def _oracle(
     def share(word: int) -> float:
         return sum(1 / len(row["words"]) for row in rows if word in row["words"]) / n
 
+    several = [row["words"] for row in nobody if len(row["words"]) >= TUNED._SEVERAL]
+
+    def popular(word: int) -> float:
+        again = max(sum(word in words for words in several) - 1, 0)
+        unseen = TUNED._UNSEEN * TUNED._POPULAR * share(word)
+        return (again + unseen) / (sum(map(len, several)) + TUNED._UNSEEN)
+
     def trait(counts: dict[int, float], name: str, value: int) -> float:
         code = int(trait_codes(name, pl.Series([value]))[0])
         field = code >> 32
@@ -79,8 +86,10 @@ def _oracle(
             new = min((once + 0.5) / (group.users.sum() + 1), TUNED._MOST_NEW)
             other = new + (1 - new) * max(0.0, 1 - sum(words.values()) / group.senders)
             odds = log(sizes[g] / total) + bonus[i, g]
+            mine = 1 / len(row["words"]) if own[i] == g else 0.0
             for word in row["words"]:
-                odds += tell * log((1 - new) * words.get(word, 0) / group.senders + other / CHANCE)
+                others = max(words.get(word, 0) - mine, 0)
+                odds += tell * log((1 - new) * others / group.senders + other / CHANCE)
             counts = dict(zip(group.traits.keys.tolist(), group.traits.weights, strict=True))
             odds += sum(trait(counts, x, row[x]) for x in COUNTED if row[x] is not None)
             smooth = _smooth(group.hours)
@@ -92,13 +101,21 @@ def _oracle(
             line.append(odds + log(known + strange * anybody))
         odds = log(max(sum(strangers), 1) / total) + margin + log(anybody) + log(1 / 24)
         for word in row["words"]:
-            odds += tell * log((1 - TUNED._POPULAR) / CHANCE + TUNED._POPULAR * share(word))
+            odds += tell * log((1 - TUNED._POPULAR) / CHANCE + popular(word))
+        apart = 0.0
         for name in COUNTED:
             if row[name] is not None:
                 shown = [r[name] for r in nobody if r[name] is not None]
                 codes = trait_codes(name, pl.Series(shown, dtype=pl.Int64)).tolist()
                 counted = {code: float(codes.count(code)) for code in codes}
-                odds += trait(counted, name, row[name])
+                if name == "window":
+                    odds += trait(counted, name, row[name])
+                else:
+                    apart += trait(counted, name, row[name])
+        system = [name for name in COUNTED if name != "window"]
+        alike = sum(all(r[name] == row[name] for name in system) for r in nobody)
+        told = sum(all((r[name] is None) == (row[name] is None) for name in system) for r in nobody)
+        odds += log((alike + TUNED._KINDS * exp(apart)) / (told + TUNED._KINDS))
         table.append([*line, odds])
     return table
 
