@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dante.clustering.evidence import Evidence
-from dante.clustering.histogram import Histogram, histogram, mixed, scaled
+from dante.clustering.histogram import Histogram, histograms, mixed, scaled
 from dante.clustering.likelihood import Nobody, likeliest
 from dante.clustering.refine import MARGIN
 from dante.config import TrackSettings
@@ -120,16 +120,14 @@ def _shown(
     newborn: Sequence[Histogram],
 ) -> list[Histogram]:
     """What each activity has shown, today's senders with it."""
-    order = np.argsort(now, kind="stable")
-    bounds = np.searchsorted(now[order], np.arange(len(remembered) + len(newborn) + 1))
+    before = [*remembered, *newborn]
+    today = histograms(evidence, now, len(before))
     shown = []
-    for activity, before in enumerate([*remembered, *newborn]):
-        rows = np.sort(order[bounds[activity] : bounds[activity + 1]])
-        if not len(rows):
-            shown.append(before)
-            continue
-        today = histogram(evidence, rows)
-        shown.append(mixed(before, today) if activity < len(remembered) else today)
+    for activity, (old, new) in enumerate(zip(before, today, strict=True)):
+        if not new.senders:
+            shown.append(old)
+        else:
+            shown.append(mixed(old, new) if activity < len(remembered) else new)
     return shown
 
 

@@ -16,7 +16,7 @@ from dante.clustering import (
     groups_of,
     one_activity,
 )
-from dante.clustering.histogram import histogram, mixed, scaled
+from dante.clustering.histogram import histograms, mixed, scaled
 from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.labels.names import track_name
@@ -227,7 +227,8 @@ def _compare(
     present = totals["activity"].to_list()
     sizes, packets = np.zeros(number, np.int64), np.zeros(number, np.int64)
     sizes[present], packets[present] = totals["n"].to_numpy(), totals["packets"].to_numpy()
-    shown = {a: histogram(evidence, np.flatnonzero(assigned.labels == a)) for a in present}
+    counted = histograms(evidence, assigned.labels, number)
+    shown = {a: counted[a] for a in present}
     overlap = sender_overlap(
         found.drop_nulls("activity").select("src", cluster_id="activity"),
         sizes,
