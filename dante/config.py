@@ -83,6 +83,11 @@ class ClusterSettings(_Section):
     header_weight: float = Field(
         0.1, ge=0, lt=1, description="what part of a vector's squared length headers make"
     )
+    most_profiles: int = Field(
+        8000,
+        ge=100,
+        description="profiles clustered at once; of more the seldom join those they are nearest",
+    )
     everyday_share: Share = Field(
         0.01, description="a word this share of senders use counts half in a sender's vector"
     )

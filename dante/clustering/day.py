@@ -16,7 +16,7 @@ from dante.clustering.evidence import evidence_of
 from dante.clustering.fragments import join_fragments
 from dante.clustering.refine import refine
 from dante.clustering.rivals import split_rivals
-from dante.clustering.weighted import weighted_hdbscan
+from dante.clustering.weighted import bounded_hdbscan
 from dante.config import ClusterSettings
 from dante.embedding.model import PortModel
 from dante.embedding.profiles import day_profiles, embed_profiles
@@ -96,8 +96,12 @@ def density_labels(
         everyday_share=settings.everyday_share,
         header_weight=settings.header_weight,
     )
-    found, _ = weighted_hdbscan(
-        points, profiles.senders, min_senders=settings.min_senders, radius=settings.radius
+    found = bounded_hdbscan(
+        points,
+        profiles.senders,
+        min_senders=settings.min_senders,
+        radius=settings.radius,
+        most=settings.most_profiles,
     )
     labels[np.searchsorted(senders["src"].to_numpy(), profiles.src)] = found[profiles.profile]
     return labels, len(profiles.senders)

@@ -16,7 +16,7 @@ from scipy import sparse
 from dante.clustering.evidence import COUNTED, HOURS, Evidence
 from dante.clustering.histogram import Histogram, counts_on
 
-__all__ = ["Nobody", "likeliest", "new_network", "smooth_hours"]
+__all__ = ["Nobody", "beyond_chance", "likeliest", "new_network", "smooth_hours"]
 
 # TCP and UDP ports; a word of chance is any of them.
 _WORDS: Final = 2 * 65_536
@@ -31,6 +31,7 @@ _KINDS: Final = 100
 _MOST_NEW: Final = 0.1
 _LEAST: Final = 1e-9
 _ROWS: Final = 20_000  # senders judged at once
+_GROUPS: Final = 32  # groups held against chance at once
 
 
 @dataclass(frozen=True)
@@ -74,27 +75,12 @@ def likeliest(
         own: (n,) the group each sender is counted in, or -1: nobody is known by his own network.
         bonus: (n, len(groups)) what else speaks for a group, as a logarithm.
     """
-    words = _Words(evidence, groups, nobody)
-    traits = _traits(evidence, groups, nobody)
-    strangers_show = _together(evidence, nobody, traits[:, -1])
-    hours = _hours(groups)
-    strangers = max(int(nobody.senders.sum()), 1)
-    prior = np.append(np.maximum(sizes, _LEAST), strangers)
-    prior = np.log(prior / prior.sum())
-    prior[-1] += nobody.margin
-    networks = _Networks(evidence, groups)
-    prior[:-1] += networks.new
+    odds = _Odds(evidence, groups, sizes, nobody)
     best = np.empty(evidence.n, dtype=np.int64)
     strength = np.empty(evidence.n)
     for first in range(0, evidence.n, _ROWS):
-        rows = slice(first, first + _ROWS)
-        table = evidence.hours[rows] @ hours
-        table += words.of(rows, own[rows])
-        shown, which = np.unique(evidence.combination[rows], return_inverse=True)
-        table += (evidence.combinations[shown] @ traits)[which]
-        table[:, -1] += strangers_show[evidence.combination[rows]]
-        table += prior
-        networks.add(table, rows, own[rows])
+        rows = np.arange(first, min(first + _ROWS, evidence.n))
+        table = odds.of(rows, own[rows])
         if bonus is not None:
             more = bonus[rows].tocoo()
             table[more.row, more.col] += more.data
@@ -103,6 +89,68 @@ def likeliest(
         strength[rows] = 1 / np.exp(table, out=table).sum(axis=1)
     best[best == len(groups)] = -1
     return best, strength
+
+
+def beyond_chance(
+    evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody, own: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Whether each sender is likelier of the group it is counted in than of none, (n,).
+
+    However many groups there are, each sender is judged against one block of them.
+
+    Args:
+        evidence: the day's senders.
+        groups: histograms of these groups.
+        nobody: who is of none.
+        own: (n,) the group of each, -1 for none.
+    """
+    order = np.argsort(own, kind="stable")
+    stays = np.zeros(evidence.n, dtype=np.bool_)
+    for first in range(0, len(groups), _GROUPS):
+        block = groups[first : first + _GROUPS]
+        begin, end = np.searchsorted(own[order], [first, first + len(block)])
+        odds = _Odds(evidence, block, np.array([group.senders for group in block]), nobody)
+        for start in range(begin, end, _ROWS):
+            rows = order[start : min(start + _ROWS, end)]
+            mine = own[rows] - first
+            table = odds.of(rows, mine)
+            stays[rows] = table[np.arange(len(rows)), mine] > table[:, -1]
+    return stays
+
+
+class _Odds:
+    """How likely senders are of each of some groups, and of none (the last), as logarithms."""
+
+    def __init__(
+        self,
+        evidence: Evidence,
+        groups: Sequence[Histogram],
+        sizes: NDArray[np.float64],
+        nobody: Nobody,
+    ) -> None:
+        self.evidence = evidence
+        self.words = _Words(evidence, groups, nobody)
+        self.traits = _traits(evidence, groups, nobody)
+        self.together = _together(evidence, nobody, self.traits[:, -1])
+        self.hours = _hours(groups)
+        self.networks = _Networks(evidence, groups)
+        strangers = max(int(nobody.senders.sum()), 1)
+        prior = np.append(np.maximum(sizes, _LEAST), strangers)
+        self.prior = np.log(prior / prior.sum())
+        self.prior[-1] += nobody.margin
+        self.prior[:-1] += self.networks.new
+
+    def of(self, rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(len(rows), groups + 1) of senders at these positions, which are counted in `own`."""
+        evidence = self.evidence
+        table = evidence.hours[rows] @ self.hours
+        table += self.words.of(rows, own)
+        shown, which = np.unique(evidence.combination[rows], return_inverse=True)
+        table += (evidence.combinations[shown] @ self.traits)[which]
+        table[:, -1] += self.together[evidence.combination[rows]]
+        table += self.prior
+        self.networks.add(table, rows, own)
+        return np.asarray(table)
 
 
 class _Networks:
@@ -122,7 +170,9 @@ class _Networks:
         seen = counts_on(evidence.networks, groups, lambda group: group.networks)
         self.seen = seen.T.tocsr()
 
-    def add(self, table: NDArray[np.float64], rows: slice, own: NDArray[np.int64]) -> None:
+    def add(
+        self, table: NDArray[np.float64], rows: NDArray[np.int64], own: NDArray[np.int64]
+    ) -> None:
         """Add what networks say beyond `new` to a table of these rows and all groups."""
         network = self.evidence.network[rows]
         pairs = self.seen[network].tocoo()
@@ -156,7 +206,7 @@ class _Words:
         chance = (1 - _POPULAR) / _WORDS + _popular(evidence, nobody)
         self.logs = np.column_stack([np.log(self.odds), np.log(chance)])
 
-    def of(self, rows: slice, own: NDArray[np.int64]) -> NDArray[np.float64]:
+    def of(self, rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
         """The logarithms for some of the senders, (rows, groups + 1)."""
         telling = self.evidence.telling[rows]
         table = np.asarray(telling @ self.logs)

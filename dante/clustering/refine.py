@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from dante.clustering.evidence import Evidence
 from dante.clustering.histogram import Histogram, histograms
-from dante.clustering.likelihood import Nobody, likeliest
+from dante.clustering.likelihood import Nobody, beyond_chance, likeliest
 
 __all__ = ["MARGIN", "coherent", "groups_of", "refine"]
 
@@ -33,6 +33,7 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
         labels: (n,) clusters to begin with, numbered from 0; -1 is noise.
         min_senders: the fewest of a cluster.
     """
+    labels = _without_chance(evidence, _numbered(labels), min_senders=min_senders)
     for _ in range(_ROUNDS):
         labels = _numbered(labels)
         if labels.max(initial=-1) < 0:
@@ -44,6 +45,34 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
             break
         labels = best
     return coherent(evidence, labels, min_senders=min_senders)
+
+
+def _without_chance(
+    evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
+) -> NDArray[np.int64]:
+    """Labels without senders that chance explains as well as their cluster does, and without what
+    is too small then.
+
+    Of a large day density finds clusters by the hundred that are none; held each against chance
+    they go for the price of one look at every sender, and not of one at each pair.
+    """
+    for _ in range(_ROUNDS):
+        number = int(labels.max(initial=-1)) + 1
+        if not number:
+            break
+        nobody = Nobody(labels < 0, MARGIN)
+        stays = beyond_chance(evidence, groups_of(evidence, labels), nobody, labels)
+        kept = _large_enough(np.where(stays, labels, -1), min_senders)
+        if int(kept.max(initial=-1)) + 1 == number:
+            break
+        labels = kept
+    return labels
+
+
+def _large_enough(labels: NDArray[np.int64], min_senders: int) -> NDArray[np.int64]:
+    """Labels numbered anew without what has fewer than `min_senders`."""
+    sizes = np.bincount(labels[labels >= 0], minlength=1)
+    return _numbered(np.where((labels >= 0) & (sizes[labels] >= min_senders), labels, -1))
 
 
 def coherent(
@@ -58,7 +87,6 @@ def coherent(
     members = np.flatnonzero(labels >= 0)
     if not len(members):
         return labels
-    number = int(labels.max()) + 1
     # Pairs of cluster and word: a table of them, or of words a member might share, grows with the
     # square of a cluster whose senders each try ports of their own besides.
     used = evidence.uses[members]
@@ -68,9 +96,7 @@ def coherent(
     shared = np.bincount(sender, users[place] >= 2, minlength=len(members))
     labels = labels.copy()
     labels[members[shared < _SHARED * np.diff(used.indptr)]] = -1
-    sizes = np.bincount(labels[labels >= 0], minlength=number)
-    labels[(labels >= 0) & (sizes[labels] < min_senders)] = -1
-    return _numbered(labels)
+    return _large_enough(labels, min_senders)
 
 
 def _numbered(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,12 +8,62 @@ and Healy 2017), and a point of weight w enters its hierarchy as min(w, min_send
 is all that decides whether a cluster is large enough.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["weighted_hdbscan"]
+__all__ = ["bounded_hdbscan", "weighted_hdbscan"]
+
+_POINTS: Final = 1024  # points compared at once
+
+
+def bounded_hdbscan(
+    points: NDArray[np.float64],
+    weights: NDArray[np.int64],
+    *,
+    min_senders: int,
+    radius: float,
+    most: int,
+) -> NDArray[np.int64]:
+    """Labels as of `weighted_hdbscan`, whose time grows with the square of the points.
+
+    Of more points than `most` the heaviest are clustered, each with the weight of those of the
+    others that are nearest it and within half a radius, and these are where it is. The rest is
+    noise.
+    """
+    if len(points) <= most:
+        return weighted_hdbscan(points, weights, min_senders=min_senders, radius=radius)[0]
+    # Of equal ones none is favoured for its place in the day, which is its address.
+    drawn = np.random.Generator(np.random.PCG64(len(points))).permutation(len(points))
+    order = drawn[np.argsort(-weights[drawn], kind="stable")]
+    heavy, light = np.sort(order[:most]), np.sort(order[most:])
+    nearest, distance = _nearest(points[light], points[heavy])
+    near = distance <= radius / 2
+    gathered = weights[heavy].copy()
+    np.add.at(gathered, nearest[near], weights[light[near]])
+    found, _ = weighted_hdbscan(points[heavy], gathered, min_senders=min_senders, radius=radius)
+    labels = np.full(len(points), -1, dtype=np.int64)
+    labels[heavy] = found
+    labels[light[near]] = found[nearest[near]]
+    return labels
+
+
+def _nearest(
+    points: NDArray[np.float64], others: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The place of the nearest of `others` to each point, and how far it is, (len(points),)."""
+    nearest = np.empty(len(points), dtype=np.int64)
+    distance = np.empty(len(points))
+    lengths = (others**2).sum(axis=1)
+    for first in range(0, len(points), _POINTS):
+        part = points[first : first + _POINTS]
+        squares = lengths - 2 * part @ others.T
+        best = squares.argmin(axis=1)
+        nearest[first : first + _POINTS] = best
+        apart = ((part - others[best]) ** 2).sum(axis=1)
+        distance[first : first + _POINTS] = np.sqrt(apart)
+    return nearest, distance
 
 
 def weighted_hdbscan(
@@ -57,14 +107,36 @@ def _in_order(
     if not len(edges):
         return np.zeros(n, dtype=np.int64), np.ones(n)
     hierarchy = label(edges[np.argsort(edges[:, 2], kind="stable")])
+    tree = condense_tree(hierarchy, min_senders)
     labels, strengths, *_ = _tree_to_labels(
         None,
         hierarchy,
         min_senders,
-        allow_single_cluster=_single(condense_tree(hierarchy, min_senders), radius),
+        allow_single_cluster=_single(tree, radius),
         cluster_selection_epsilon=radius,
     )
-    return np.asarray(labels[:n], dtype=np.int64), np.asarray(strengths[:n], dtype=np.float64)
+    labels = np.asarray(labels, dtype=np.int64)
+    momentary = np.isin(labels, _momentary(tree, labels))
+    return (
+        np.where(momentary, -1, labels)[:n],
+        np.where(momentary, 0.0, np.asarray(strengths, dtype=np.float64))[:n],
+    )
+
+
+def _momentary(tree: Any, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Clusters that all points leave at the distance at which they came together.
+
+    They are there at no distance: of edges of one length another was taken first.
+    """
+    born = np.zeros(int(max(tree["parent"].max(), tree["child"].max())) + 1)
+    born[tree["child"]] = tree["lambda_val"]
+    points = tree[tree["child"] < len(labels)]
+    stayed = points["lambda_val"] > born[points["parent"]]
+    of = labels[points["child"]]
+    lasting = np.unique(of[stayed])
+    parents = np.unique(np.column_stack([of, points["parent"]]), axis=0)[:, 0]
+    known, nodes = np.unique(parents, return_counts=True)
+    return np.setdiff1d(known[(known >= 0) & (nodes == 1)], lasting)
 
 
 def _single(tree: Any, radius: float) -> bool:

@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -67,7 +67,7 @@ def _reference(
     found = _parts(_hdbscan(points, least, radius, "generic"))
     assume(found == _parts(_hdbscan(points, least, radius, "boruvka_kdtree")))
     assume(found == _parts(_hdbscan(points, least, radius, "generic", single=True)))
-    orders = [np.random.Generator(np.random.PCG64(s)).permutation(len(points)) for s in range(3)]
+    orders = [np.random.Generator(np.random.PCG64(s)).permutation(len(points)) for s in range(8)]
     for order in [np.lexsort(points.T), *orders]:
         labels = np.empty(len(points), dtype=np.int64)
         for algorithm in ("generic", "prims_kdtree"):
@@ -83,6 +83,7 @@ def _reference(
     radius=st.sampled_from([1e-9, 0.05, 0.2]),
     spread=st.sampled_from([0.02, 0.1, 0.4]),
 )
+@example(seed=222, n=65, least=4, radius=1e-9, spread=0.02)  # four that meet and part at once
 @settings(max_examples=30, deadline=None)
 def test_points_of_weight_one_cluster_as_in_the_reference(
     seed: int, n: int, least: int, radius: float, spread: float
