@@ -54,6 +54,22 @@ def test_a_sender_that_fits_nowhere_is_noise() -> None:
     assert set(made[owner == 1].tolist()) == {-1}
 
 
+def test_strangers_that_meet_on_a_popular_port_are_no_cluster_and_an_actor_on_it_is() -> None:
+    """Of many strangers some try one port with one tool; who also shares networks is an actor."""
+    popular = list(range(1, 21))
+    linux = (("tool", 0), ("ttl", 64), ("ttl_varies", False), ("tcp_length", 60), ("ip_id", 3))
+    tools = (MIRAI, ZMAP, linux)
+    strangers = [Actor(500, [*popular * 3, *range(2000, 2540)], 3, headers=t) for t in tools]
+    met = [Actor(6, [port], headers=tool) for port in popular for tool in tools]
+    frame, owner = crowd(*strangers, *met, Actor(30, [1], headers=ZMAP, networks=[300, 301]))
+    actor = len(strangers) + len(met)
+    labels = np.where(owner < len(strangers), -1, owner - len(strangers))
+    made = refine(evidence_of(frame), labels, min_senders=5)
+    assert len(set(made[owner == actor].tolist())) == 1
+    assert made[owner == actor][0] >= 0
+    assert np.mean(made[owner < actor] == -1) > 0.99
+
+
 def test_what_shrinks_below_the_least_is_noise() -> None:
     """A cluster of which too few are left is none."""
     frame, _ = crowd(Actor(9, [23]))
