@@ -51,7 +51,9 @@ def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
         raise DanteError(f"Not canonical packets: the columns {columns} are missing or mistyped.")
     packets = packets.select(list(PACKETS))
     breaches = {
-        check: breach for check in contract.row_checks if (breach := _breach(check)) is not None
+        check: breach
+        for check in contract.row_checks
+        if (breach := _breach(check)) is not None and not _holds(check, packets)
     }
     if not breaches or packets.is_empty():
         return _all_kept(packets)
@@ -60,6 +62,20 @@ def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
         return _all_kept(packets)
     refused = _reasoned(packets.filter(broken), breaches)
     return RowsChecked(packets.filter(~broken), refused, broken.arg_true())
+
+
+def _holds(check: Check, packets: pl.DataFrame) -> bool:
+    """Whether a look at the column as a whole shows that no row can break the check."""
+    column = packets[str(check.column)]
+    if check.kind in ("present", "required_for"):
+        return not column.null_count()
+    if column.null_count() == column.len():
+        return True
+    if check.kind != "between" or check.minimum is None or check.maximum is None:
+        return False
+    low, high = column.to_physical().min(), column.to_physical().max()
+    assert isinstance(low, int) and isinstance(high, int), "bounds are of columns of integers"
+    return check.minimum <= low and high <= check.maximum
 
 
 def _all_kept(packets: pl.DataFrame) -> RowsChecked:

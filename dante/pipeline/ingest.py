@@ -3,10 +3,11 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from dante.pipeline.spool import spooled
 from dante.pipeline.workers import processes
 from dante.schema import QUARANTINE
 from dante.sources import MAX_RAW, Batch, Reading, format_of, read_batches, source_digest
-from dante.store.ahead import ahead
+from dante.store.ahead import Ahead, ahead
 from dante.store.home import Home
 from dante.store.lake import SourceWriter, remove_source
 from dante.store.manifests import Manifest, read_manifest
@@ -35,6 +36,12 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
+
+# Rows of a batch, and batches that are read while one is judged and packed.
+_BATCH: Final = 1 << 19
+_AHEAD: Final = 2
+# Files of so many bytes are begun to be read while their digest is made.
+_LARGE: Final = 1 << 26
 
 
 @dataclass(frozen=True)
@@ -120,40 +127,46 @@ def _ingest(
     home: Home, path: Path, reading: Reading, contract: Contract, again: bool, name: str
 ) -> Ingested:
     state = _state(path)
-    digest = source_digest(path)
-    how = fingerprint(reading, contract)
-    with home.lock(f"ingest-{digest}", wait=60):
-        known = read_manifest(home, digest)
-        if known is not None and known.reading == how and not again:
-            if _state(path) != state:
-                raise _ChangedError
-            return Ingested(name, known, True, *state)
-        writer = SourceWriter(home, digest)
-        try:
-            form = format_of(path, reading)
-            before = 0
-            # The next batch is read while this one is sorted.
-            with closing(ahead(read_batches(path, reading))) as batches:
-                for batch in batches:
+    with ExitStack() as stack:
+
+        def begun() -> Ahead[Batch]:
+            batches = read_batches(path, reading, rows_per_batch=_BATCH)
+            return stack.enter_context(closing(ahead(batches, _AHEAD)))
+
+        # To read what may turn out to be there already is a waste, yet a short one.
+        early = begun() if state[0] >= _LARGE else None
+        digest = source_digest(path)
+        how = fingerprint(reading, contract)
+        with home.lock(f"ingest-{digest}", wait=60):
+            known = read_manifest(home, digest)
+            if known is not None and known.reading == how and not again:
+                if _state(path) != state:
+                    raise _ChangedError
+                return Ingested(name, known, True, *state)
+            writer = SourceWriter(home, digest)
+            try:
+                form = format_of(path, reading)
+                before = 0
+                for batch in early or begun():
                     judged = check_rows(batch.packets, contract)
                     writer.add(judged.kept, _refused(judged, batch, before))
                     before += batch.rows
-            if _state(path) != state:
-                raise _ChangedError
-            if not before:
-                raise NoRowsError(f"{name} holds no rows, only a header; nothing was ingested")
-            if known is not None:
-                remove_source(home, known)
-            manifest = writer.finish(
-                source=name,
-                reading=how,
-                ingested_at=_stamp() if known is None else known.ingested_at,
-            )
-        except BaseException as error:  # also Ctrl-C: what was spilt may be gigabytes
-            writer.discard()
-            if isinstance(error, SourceError) and path.is_file() and _state(path) != state:
-                raise _ChangedError from error
-            raise
+                if _state(path) != state:
+                    raise _ChangedError
+                if not before:
+                    raise NoRowsError(f"{name} holds no rows, only a header; nothing was ingested")
+                if known is not None:
+                    remove_source(home, known)
+                manifest = writer.finish(
+                    source=name,
+                    reading=how,
+                    ingested_at=_stamp() if known is None else known.ingested_at,
+                )
+            except BaseException as error:  # also Ctrl-C: what was spilt may be gigabytes
+                writer.discard()
+                if isinstance(error, SourceError) and path.is_file() and _state(path) != state:
+                    raise _ChangedError from error
+                raise
     return Ingested(name, manifest, False, *state, form)
 
 

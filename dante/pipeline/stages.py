@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from dante.clustering import cluster_day
 from dante.contracts import (
     CheckResult,
     broken,
@@ -22,7 +21,6 @@ from dante.contracts import (
     judge_day,
     profile_packets,
 )
-from dante.embedding import PortModel, load_model, save_model, train_model
 from dante.errors import ContractBrokenError, DanteError
 from dante.labels.analyst import read_analyst
 from dante.labels.book import open_book
@@ -42,14 +40,13 @@ from dante.store.lake import scan_day
 from dante.store.manifests import ingests
 from dante.store.publish import publish
 from dante.store.state import DayRecord, RunRecord, open_state
-from dante.tracking import (
-    DayTracks,
-    Floods,
-    find_floods,
-    load_memory,
-    load_volumes,
-    track_day,
-)
+
+if TYPE_CHECKING:
+    from dante.embedding import PortModel
+    from dante.tracking import DayTracks, Floods
+
+# What learns, clusters and tracks is loaded by the stage that needs it: to read a file, no
+# science is needed, and it takes longer to load than a small file to read.
 
 __all__ = [
     "PREPARE",
@@ -187,6 +184,8 @@ def model(context: Context, day: date) -> str:
     Raises:
         NotEnoughDataError: there is nothing to learn from.
     """
+    from dante.embedding import save_model, train_model
+
     plan = plan_training(context, day)
     folder = context.home.models / plan.model_id
     if not folder.is_dir():
@@ -205,12 +204,16 @@ def _windowed(context: Context, plan: Training) -> Iterator[tuple[date, pl.DataF
         yield day, _read_profiles(context, day).senders
 
 
-def _model_of(context: Context, day: date) -> PortModel:
+def _model_of(context: Context, day: date) -> "PortModel":
+    from dante.embedding import load_model
+
     return load_model(context.home.models / plan_training(context, day).model_id)
 
 
 def cluster(context: Context, day: date) -> int:
     """Cluster a day's senders and leave them for tracking; how many clusters there are."""
+    from dante.clustering import cluster_day
+
     found = cluster_day(
         _read_profiles(context, day).senders, _model_of(context, day), context.settings.cluster
     )
@@ -226,6 +229,8 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
         BusyError: another process holds the state.
         DanteError: the day was not clustered before.
     """
+    from dante.tracking import find_floods, load_memory, load_volumes, track_day
+
     path = context.home.clusters(day)
     if not path.is_file():
         raise DanteError(f"{day} is not clustered yet; run the whole day with `dante run {day}`")
@@ -254,9 +259,9 @@ def _record(
     context: Context,
     day: date,
     made: DaySequences,
-    ports: PortModel,
-    found: DayTracks,
-    floods: Floods,
+    ports: "PortModel",
+    found: "DayTracks",
+    floods: "Floods",
     before: str | None,
 ) -> DayRecord:
     quality = quality_rows(context, day)

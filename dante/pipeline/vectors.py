@@ -1,15 +1,18 @@
 """Vectors of a span's senders, for researchers."""
 
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from dante.embedding import PortModel, load_model, sender_vectors, train_model
 from dante.errors import NotEnoughDataError, UsageError
 from dante.pipeline.context import Context
 from dante.pipeline.stages import day_senders, model, reading
 from dante.schema import address_text
 from dante.store.lake import scan_day
+
+if TYPE_CHECKING:
+    from dante.embedding import PortModel
 
 __all__ = ["span_vectors"]
 
@@ -24,6 +27,8 @@ def span_vectors(context: Context, first: date, last: date) -> pl.DataFrame:
         UsageError: the span ends before it begins.
         NotEnoughDataError: no day of it has packets, or no packet of it has intent.
     """
+    from dante.embedding import sender_vectors
+
     if last < first:
         raise UsageError(f"{last} is before {first}; name the first day first")
     days = [day for day in context.days if first <= day <= last]
@@ -45,10 +50,12 @@ def span_vectors(context: Context, first: date, last: date) -> pl.DataFrame:
     ).with_columns(vector=pl.Series(found.vectors, dtype=kind).cast(pl.List(pl.Float32)))
 
 
-def _ports(context: Context, days: list[date], last: date) -> PortModel:
+def _ports(context: Context, days: list[date], last: date) -> "PortModel":
     """A model of the span's own days, which knows all its ports; of a span longer than a model
     learns from, the one that would judge the day after it.
     """
+    from dante.embedding import load_model, train_model
+
     settings = context.settings.model
     if len(days) > settings.train_window:
         return load_model(context.home.models / model(context, last + timedelta(days=1)))

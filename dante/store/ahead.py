@@ -4,56 +4,76 @@ import contextlib
 import queue
 import threading
 from collections.abc import Generator, Iterator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["ahead"]
+__all__ = ["Ahead", "ahead"]
 
 _T = TypeVar("_T")
 _WAIT: Final = 0.05
 _END: Final = object()
 
 
-def ahead(items: Iterator[_T], most: int = 1) -> Generator[_T, None, None]:
-    """The same items, made in a thread that is at most `most` of them ahead.
+class Ahead(Generic[_T]):
+    """Items that are made in a thread which is at most so many of them ahead.
 
-    An error of `items` is raised here, after the items before it. The thread ends with the
-    generator: at its last item, when it is closed, and when an error is thrown into it.
+    The thread begins at once, and ends at the last item, at an error, or when this is closed.
     """
-    made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(most)
-    stop = threading.Event()
 
-    def put(item: object, error: BaseException | None = None) -> bool:
-        while not stop.is_set():
+    def __init__(self, items: Iterator[_T], most: int) -> None:
+        """Begin to make items."""
+        self._items = items
+        self._made: queue.Queue[tuple[Any, BaseException | None]] = queue.Queue(most)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="dante-ahead", daemon=True)
+        self._thread.start()
+
+    def _put(self, item: object, error: BaseException | None = None) -> bool:
+        while not self._stop.is_set():
             with contextlib.suppress(queue.Full):
-                made.put((item, error), timeout=_WAIT)
+                self._made.put((item, error), timeout=_WAIT)
                 return True
         return False
 
-    def work() -> None:
+    def _work(self) -> None:
         try:
-            for item in items:
-                if not put(item):
+            for item in self._items:
+                if not self._put(item):
                     return
                 del item  # what was given away is not held on to
         except BaseException as error:  # whatever it is, it is for the one who waits
-            put(None, error)
+            self._put(None, error)
         else:
-            put(_END)
+            self._put(_END)
         finally:
-            if isinstance(items, Generator):
-                items.close()
+            if isinstance(self._items, Generator):
+                self._items.close()
 
-    thread = threading.Thread(target=work, name="dante-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = made.get()
-            if error is not None:
-                raise error
-            if item is _END:
-                return
-            yield item
-            del item
-    finally:
-        stop.set()
-        thread.join()
+    def __iter__(self) -> "Ahead[_T]":
+        return self
+
+    def __next__(self) -> _T:
+        """The next item; an error in making one is raised in its place."""
+        if self._stop.is_set():
+            raise StopIteration
+        item, error = self._made.get()
+        if error is not None:
+            self.close()
+            raise error
+        if item is _END:
+            self.close()
+            raise StopIteration
+        given: _T = item
+        return given
+
+    def close(self) -> None:
+        """End the thread, which closes the items if they are a generator."""
+        self._stop.set()
+        self._thread.join()
+
+
+def ahead(items: Iterator[_T], most: int = 1) -> Ahead[_T]:
+    """The same items, made in a thread that is at most `most` of them ahead.
+
+    An error of `items` is raised in its place, after the items before it.
+    """
+    return Ahead(items, most)

@@ -8,32 +8,35 @@ from datetime import date
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from dante.contracts import SENSOR_HOURS, count_sensor_hours
 from dante.errors import DanteError, NotEnoughDataError
 from dante.schema import PACKETS, QUARANTINE
 from dante.store.ahead import ahead
+from dante.store.byday import ByDay
 from dante.store.home import Home, Place, write_whole
 from dante.store.manifests import Manifest
 from dante.store.objects import Stored, storage_options
-from dante.store.runs import Runs
+from dante.store.records import Records, to_table
+from dante.store.runs import GROUP, Runs
 
 __all__ = ["SourceWriter", "remove_source", "scan_day", "scan_refused"]
 
-# Row groups this size keep min/max statistics of `src` useful without small reads.
-ROW_GROUP = 131_072
+# Row groups of this size keep min/max statistics of `src` useful without small reads.
+ROW_GROUP: Final = GROUP
 # Refused rows are up to 16 KiB each.
 _QUARANTINE_GROUP: Final = 8_192
-_HELD: Final = 192 << 20
+_HELD: Final = 256 << 20
 _HELD_REFUSED: Final = 96 << 20
-# Sorted by these, so that what is next to what differs little.
-_DELTAS: Final = ("ts", "src")
-# A few values many times; those of the others hardly repeat, and looking for it takes time.
+# Values that come again and again, yet not row after row. Of others the first bytes of all, then
+# the second ones and so on are put together, which is done sooner, and packs better, for many of
+# them are zero or the same as those of the row before.
 _DICTIONARIES: Final = (
-    *("sensor", "proto", "dport", "ttl", "tcp_flags", "tcp_window", "length", "packets"),
+    *("sensor", "proto", "tcp_flags", "tcp_window", "length", "packets"),
     *("day", "reason"),
 )
 
@@ -60,9 +63,9 @@ class SourceWriter:
     def __post_init__(self) -> None:
         """Start from an empty spill folder, whatever a cut-off ingest left there."""
         self.discard()
-        self._packets = Runs(self._spill / "packets", "ts", ("src", "ts"), self.most_bytes)
+        self._packets = Runs(self._spill / "packets", self.most_bytes)
         refused = min(self.most_bytes, _HELD_REFUSED)
-        self._refused = Runs(self._spill / "quarantine", "day", (), refused)
+        self._refused = ByDay(self._spill / "quarantine", refused)
 
     def discard(self) -> None:
         """Take away what was spilt; nothing of the source will be in the lake."""
@@ -71,7 +74,7 @@ class SourceWriter:
     @property
     def rows(self) -> dict[date, int]:
         """Rows kept so far, by day."""
-        return {day: rows for day, rows in self._packets.rows.items() if day is not None}
+        return dict(self._packets.rows)
 
     @property
     def quarantined(self) -> dict[date | None, int]:
@@ -98,67 +101,98 @@ class SourceWriter:
 
     def finish(self, *, source: str, reading: str, ingested_at: str) -> Manifest:
         """Put every day in its place, then the manifest: only now the source counts."""
-        rows, quarantined = self.rows, self.quarantined
-        with closing(ahead(self._packets.merged())) as merged:
-            for day, frames in groupby(merged, key=itemgetter(0)):
-                assert day is not None
+        # A row group is sorted while the one before it is written.
+        with closing(ahead(self._tables())) as tables:
+            for day, of_day in groupby(tables, key=itemgetter(0)):
                 with write_whole(self.home.packets(day, self.digest)) as path:
-                    _write(path, map(itemgetter(1), frames), PACKETS, ROW_GROUP)
-        for day, frames in groupby(self._refused.merged(), key=itemgetter(0)):
-            with write_whole(self.home.quarantine(day, self.digest)) as path:
-                _write(path, map(itemgetter(1), frames), QUARANTINE, _QUARANTINE_GROUP)
+                    _write(path, map(itemgetter(1), of_day), PACKETS, ROW_GROUP)
+        for known, frames in groupby(self._refused.merged(), key=itemgetter(0)):
+            with write_whole(self.home.quarantine(known, self.digest)) as path:
+                rows = _tables(map(itemgetter(1), frames), _QUARANTINE_GROUP)
+                _write(path, rows, QUARANTINE, _QUARANTINE_GROUP)
         manifest = Manifest(
             digest=self.digest,
             source=source,
             reading=reading,
             ingested_at=ingested_at,
-            rows=rows,
-            quarantined=quarantined,
+            rows=self.rows,
+            quarantined=self.quarantined,
             sensor_hours=self._sensor_hours(),
         )
         manifest.save(self.home)
         self.discard()
         return manifest
 
+    def _tables(self) -> Iterator[tuple[date, Any]]:
+        """The packets as arrow tables of a row group each."""
+        for day, parts in groupby(self._packets.merged(), key=itemgetter(0)):
+            for group in _groups(map(itemgetter(1), parts), ROW_GROUP):
+                yield day, to_table(group, self._packets.names)
+
 
 def _write(
-    path: Path, frames: Iterable[pl.DataFrame], schema: Mapping[str, pl.DataType], group: int
+    path: Path, tables: Iterable[Any], schema: Mapping[str, pl.DataType], group: int
 ) -> None:
-    """Write frames one after another as one Parquet file with row groups of `group` rows."""
+    """Write arrow tables of `group` rows, the last of fewer, as row groups of one Parquet file."""
     import pyarrow.parquet as pq
 
-    names = list(schema)
     kinds = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    plain = [name for name in schema if name not in _DICTIONARIES]
     writer = pq.ParquetWriter(
         path,
         kinds,
         compression="zstd",
-        use_dictionary=[name for name in names if name in _DICTIONARIES],
-        column_encoding={name: "DELTA_BINARY_PACKED" for name in names if name in _DELTAS},
+        use_dictionary=[name for name in schema if name in _DICTIONARIES],
+        column_encoding={name: "BYTE_STREAM_SPLIT" for name in plain if _is_number(schema[name])},
         store_schema=False,
     )
     with writer:
-        for part in _groups(frames, group):
-            # One chunk: where chunks end shows in the pages of the file.
-            table = part.select(names).rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        for table in tables:
             writer.write_table(table, row_group_size=group)
 
 
-def _groups(frames: Iterable[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
-    """The same rows in frames of exactly `size` rows, the last of fewer."""
+def _is_number(kind: pl.DataType) -> bool:
+    return kind.is_integer() or isinstance(kind, pl.Datetime)
+
+
+def _groups(parts: Iterable[Records], size: int) -> Iterator[Records]:
+    """The same records in parts of exactly `size`, the last of fewer."""
+    rest: list[Records] = []
+    have = 0
+    for part in parts:
+        start = 0
+        while part.size - start >= size - have:
+            stop = start + size - have
+            inside = part[start:stop]
+            yield np.concatenate([*rest, inside]) if rest else inside
+            rest, have, start = [], 0, stop
+        if start < part.size:
+            rest.append(part[start:])
+            have += rest[-1].size
+    if rest:
+        yield np.concatenate(rest)
+
+
+def _tables(frames: Iterable[pl.DataFrame], size: int) -> Iterator[Any]:
+    """The same rows as arrow tables of exactly `size` rows, the last of fewer."""
     rest: list[pl.DataFrame] = []
     have = 0
     for frame in frames:
-        start = 0
-        while frame.height - start >= size - have:
-            stop = start + size - have
-            yield pl.concat([*rest, frame.slice(start, stop - start)])
-            rest, have, start = [], 0, stop
-        if start < frame.height:
-            rest.append(frame.slice(start))
-            have += rest[-1].height
-    if rest:
-        yield pl.concat(rest)
+        rest.append(frame)
+        have += frame.height
+        if have >= size:
+            whole = pl.concat(rest)
+            stop = have // size * size
+            for start in range(0, stop, size):
+                yield _table(whole.slice(start, size))
+            rest, have = [whole.slice(stop)], have - stop
+    if have:
+        yield _table(pl.concat(rest))
+
+
+def _table(frame: pl.DataFrame) -> Any:
+    # One chunk: where chunks end shows in the pages of the file.
+    return frame.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def remove_source(home: Home, manifest: Manifest) -> None:

@@ -1,291 +1,244 @@
-"""Rows of one source on their way into the lake: held, spilt sorted when they are many, merged.
+"""Packets of one source on their way into the lake: held, spilt sorted when they are many, merged.
 
-What comes out is by day and, within a day, in one order: by the sort columns, then as it came.
-It depends neither on how the rows were handed over nor on what was spilt.
+What comes out is by day and, within a day, by `src`, then `ts`, then as it came. It depends
+neither on how the packets were handed over nor on what was spilt.
 """
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from dante.store.order import stable_order
+from dante.store.records import RECORD, Names, Records, pack
 
-__all__ = ["Runs"]
+__all__ = ["GROUP", "Runs"]
 
-_RUN: Final = 1 << 20
-_RUN_BYTES: Final = 96 << 20
+GROUP: Final = 131_072
+"""Packets that are given at once where nothing was spilt."""
+
+# Packets that are moved at once: they fit into a processor's cache.
 _BLOCK: Final = 1 << 14
+# Packets of all runs together that are merged at once.
+_MERGED: Final = 1 << 19
 _MOST_FILES: Final = 256
-_NO_DAY: Final = -(1 << 31)
 _DAY: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1)
+_BY: Final = ("src", "ts")
 _Days = npt.NDArray[np.int64]
+_Order = npt.NDArray[np.uint32]
 _Counts = dict[int, int]
 
 
 @dataclass
 class Runs:
-    """Takes frames in the source's order and gives their rows back by day.
+    """Takes canonical packets in the source's order and gives them back by day, sorted.
 
     Attributes:
         folder: where runs are spilt to.
-        day: a Datetime or Date column that says the day; null days come first.
-        by: columns of 64 bits, never null, that sort a day's rows, the weightiest first.
-        most_bytes: of rows held in memory; a run more is needed while one is sorted.
-        rows: rows taken so far, by day.
+        most_bytes: of packets held in memory; a third more is needed while they are sorted.
+        names: the texts that the packets' numbers stand for.
+        rows: packets taken so far, by day.
     """
 
     folder: Path
-    day: str
-    by: tuple[str, ...]
     most_bytes: int
-    rows: dict[date | None, int] = field(default_factory=dict)
-    _fresh: list[tuple[pl.DataFrame, _Days]] = field(default_factory=list)
-    _fresh_rows: int = 0
-    _fresh_bytes: int = 0
-    _held: list[tuple["_Held", _Counts]] = field(default_factory=list)
-    _held_bytes: int = 0
+    names: Names = field(default_factory=Names)
+    rows: dict[date, int] = field(default_factory=dict)
+    _size: int = 0
     _spilt: list[tuple[Path, _Counts]] = field(default_factory=list)
     _files: int = 0
 
-    def add(self, frame: pl.DataFrame) -> None:
-        """Take rows; all frames have the same schema."""
-        if not frame.height:
-            return
-        days = _days(frame[self.day])
-        for day, rows in _count(days).items():
-            known = _date(day)
-            self.rows[known] = self.rows.get(known, 0) + rows
-        self._fresh.append((frame, days))
-        self._fresh_rows += frame.height
-        self._fresh_bytes += int(frame.estimated_size())
-        most = min(_RUN_BYTES, self.most_bytes)
-        if self._fresh_rows >= _RUN or self._fresh_bytes >= most:
-            self._sort()
+    def __post_init__(self) -> None:
+        """Nothing is held yet."""
+        # Memory that is asked for and never written to is not taken.
+        self._held: Records = np.zeros(max(1, self.most_bytes // RECORD.itemsize), RECORD)
 
-    def _sort(self) -> None:
-        """Make a run of what came last; spill the runs if they are too much to hold."""
-        run = pl.concat([frame for frame, _ in self._fresh], rechunk=True)
-        days = np.concatenate([days for _, days in self._fresh])
-        self._fresh, self._fresh_rows, self._fresh_bytes = [], 0, 0
+    def add(self, packets: pl.DataFrame) -> None:
+        """Take canonical packets, none of them without `ts` or `src`."""
+        start = 0
+        while start < packets.height:
+            part = packets.slice(start, self._held.size - self._size)
+            stop = self._size + part.height
+            records = self._held[self._size : stop]
+            pack(part, self.names, records)
+            for day, count in _count(_days(records)).items():
+                known = _EPOCH + timedelta(days=day)
+                self.rows[known] = self.rows.get(known, 0) + count
+            self._size = stop
+            start += part.height
+            if self._size == self._held.size:
+                self._spill()
+
+    def _sorted(self) -> tuple["_Sorted", _Counts]:
+        """What is held as a run, and how many packets each day has."""
+        records = self._held[: self._size]
+        days = _days(records)
         counts = _count(days)
-        keys = [_key(run, name) for name in reversed(self.by)]
-        if len(counts) > 1:
-            keys.append(days)
-        if keys:
-            run = _ordered(run, stable_order(*keys))
-        self._held.append((_Held(run), counts))
-        self._held_bytes += int(run.estimated_size())
-        if self._held_bytes > self.most_bytes:
-            self._spill()
+        keys = [records[name] for name in reversed(_BY)]
+        order = stable_order(*keys, *([days] if len(counts) > 1 else []))
+        return _Sorted(records, order), counts
 
     def _spill(self) -> None:
-        for run, counts in self._held:
-            path = self._file()
-            run.frame.write_ipc(path, compression="lz4", record_batch_size=_BLOCK)
-            self._spilt.append((path, counts))
-        self._held, self._held_bytes = [], 0
+        run, counts = self._sorted()
+        path = self._file()
+        with path.open("wb") as out:
+            for _ in range(0, self._size, _BLOCK):
+                run.take(_BLOCK).tofile(out)
+        self._spilt.append((path, counts))
+        self._size = 0
         if len(self._spilt) > _MOST_FILES:
             self._unite()
 
     def _file(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._files += 1
-        return self.folder / f"{self._files:06d}.arrow"
+        return self.folder / f"{self._files:06d}.run"
 
     def _unite(self) -> None:
         """Merge all that is spilt into one file: a merge holds a block of every file."""
-        import pyarrow as pa
-
         path = self._file()
         counts: _Counts = {}
-        with pa.OSFile(str(path), "wb") as out:
-            writer = None
-            for day, frame in self._merged([(_Spilt(file), n) for file, n in self._spilt]):
-                counts[day] = counts.get(day, 0) + frame.height
-                table = frame.to_arrow()
-                if writer is None:
-                    options = pa.ipc.IpcWriteOptions(compression="lz4")
-                    writer = pa.ipc.new_file(out, table.schema, options=options)
-                writer.write_table(table, max_chunksize=_BLOCK)
-            if writer is not None:
-                writer.close()
-        for file, _ in self._spilt:
+        runs = [(_Spilt(file), of_file) for file, of_file in self._spilt]
+        with path.open("wb") as out:
+            for day, records in _merged(runs):
+                counts[day] = counts.get(day, 0) + records.size
+                records.tofile(out)
+        for (file, _), (run, _) in zip(self._spilt, runs, strict=True):
+            run.close()
             file.unlink()
         self._spilt = [(path, counts)]
 
-    def merged(self) -> Generator[tuple[date | None, pl.DataFrame], None, None]:
-        """All rows: every day once or several times in a row, its rows in order; days ascend.
+    def merged(self) -> Generator[tuple[date, Records], None, None]:
+        """All packets: every day once or several times in a row, sorted; days ascend.
 
         Nothing may be added afterwards.
         """
-        if self._fresh:
-            self._sort()
-        spilt: list[tuple[_Run, _Counts]] = [(_Spilt(path), n) for path, n in self._spilt]
-        for day, frame in self._merged([*spilt, *self._held]):
-            yield _date(day), frame
-
-    def _merged(self, runs: Sequence[tuple["_Run", _Counts]]) -> Iterator[tuple[int, pl.DataFrame]]:
-        of_day: dict[int, list[_Part]] = {}
-        for run, counts in runs:
-            for day, rows in counts.items():
-                of_day.setdefault(day, []).append(_Part(run, rows, self.by))
-        for day in sorted(of_day):
-            for frame in _merge(of_day.pop(day), self.by):
-                yield day, frame
+        runs: list[tuple[_Run, _Counts]] = [(_Spilt(path), n) for path, n in self._spilt]
+        if self._size:
+            runs.append(self._sorted())
+        for day, records in _merged(runs):
+            yield _EPOCH + timedelta(days=day), records
 
 
 class _Run(Protocol):
     """A sorted run, read from its start to its end."""
 
-    def take(self, rows: int) -> pl.DataFrame:
-        """At least one and at most `rows` more rows."""
+    def take(self, most: int) -> Records:
+        """At least one more record and at most so many, if there is one."""
         ...
 
 
-class _Held:
+class _Sorted:
     """A run in memory."""
 
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self.frame = frame
+    def __init__(self, records: Records, order: _Order) -> None:
+        self._records, self._order = records, order
         self._next = 0
 
-    def take(self, rows: int) -> pl.DataFrame:
-        taken = self.frame.slice(self._next, rows)
-        self._next += taken.height
-        return taken
+    def take(self, most: int) -> Records:
+        places = self._order[self._next : self._next + most]
+        self._next += places.size
+        # The places are known to be inside; "clip" only spares numpy a look at each.
+        return self._records.take(places, mode="clip")
 
 
 class _Spilt:
     """A run in a file."""
 
     def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-
         # Not mapped: pages of a mapped file count as memory of the process.
-        self._file = pa.ipc.open_file(pa.OSFile(str(path)))
-        self._next = 0
-        self._rest: pl.DataFrame | None = None
+        self._file = path.open("rb", buffering=0)
 
-    def take(self, rows: int) -> pl.DataFrame:
-        if self._rest is None or not self._rest.height:
-            batch: Any = self._file.get_batch(self._next)
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            self._rest = frame
-            self._next += 1
-        head, self._rest = self._rest.head(rows), self._rest.slice(rows)
-        return head
+    def take(self, most: int) -> Records:
+        return np.fromfile(self._file, RECORD, most)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 class _Part:
-    """The rows of one day in one run, a block of them in memory."""
+    """The packets of one day in one run, a block of them in memory."""
 
-    def __init__(self, run: _Run, rows: int, by: Sequence[str]) -> None:
+    def __init__(self, run: _Run, records: int) -> None:
         self._run = run
-        self._by = by
-        self.left = rows
-        self.block: pl.DataFrame | None = None
-        self.keys: list[npt.NDArray[Any]] = []
+        self.left = records
+        self.block: Records = np.empty(0, RECORD)
 
-    def fill(self, rows: int) -> None:
-        """Have about so many rows, if there are so many left and the half of them is not held."""
-        have = 0 if self.block is None else self.block.height
-        if not self.left or 2 * have > rows:
+    def fill(self, records: int) -> None:
+        """Have about so many, if there are so many left and the half of them is not held."""
+        have = self.block.size
+        if not self.left or 2 * have > records:
             return
-        frames = [] if self.block is None else [self.block]
-        while self.left and have < rows:
-            frames.append(self._run.take(min(self.left, rows - have)))
-            have += frames[-1].height
-            self.left -= frames[-1].height
-        self._hold(frames[0] if len(frames) == 1 else pl.concat(frames, rechunk=True))
-
-    def _hold(self, block: pl.DataFrame) -> None:
-        self.block = block if block.height else None
-        self.keys = [_key(block, name) for name in self._by]
+        more = self._run.take(min(self.left, records - have))
+        self.left -= more.size
+        self.block = np.concatenate([self.block, more]) if have else more
 
     def last(self) -> tuple[int, ...]:
-        """The keys of the last row held."""
-        return tuple(int(key[-1]) for key in self.keys)
+        """The keys of the last packet held."""
+        return tuple(int(self.block[name][-1]) for name in _BY)
 
-    def give(self, keys: tuple[int, ...] | None, *, equal: bool) -> pl.DataFrame | None:
-        """The rows held below these keys, or up to them; all if there are none."""
-        block = self.block
-        if block is None:
-            return None
-        start, stop = 0, block.height
-        if keys is not None:
-            for column, key in zip(self.keys, keys, strict=True):
-                inside = column[start:stop]
-                value = column.dtype.type(key)
-                first = start + int(np.searchsorted(inside, value, "left"))
-                stop = start + int(np.searchsorted(inside, value, "right"))
-                start = first
-            stop = stop if equal else start
-        self._hold(block.slice(stop))
-        return block.head(stop)
+    def give(self, keys: tuple[int, ...] | None, *, equal: bool) -> Records:
+        """Those held below these keys, or up to them; all if there are none."""
+        start, stop = 0, self.block.size
+        for name, key in zip(_BY, keys or (), strict=bool(keys)):
+            inside = self.block[name][start:stop]
+            value = inside.dtype.type(key)
+            first = start + int(np.searchsorted(inside, value, "left"))
+            stop = start + int(np.searchsorted(inside, value, "right"))
+            start = first
+        if keys is not None and not equal:
+            stop = start
+        given, self.block = self.block[:stop], self.block[stop:]
+        return given
 
 
-def _merge(parts: list[_Part], by: tuple[str, ...]) -> Iterator[pl.DataFrame]:
-    """The rows of sorted parts in one order, those of an earlier part first where keys are equal.
+def _merged(runs: Sequence[tuple[_Run, _Counts]]) -> Iterator[tuple[int, Records]]:
+    of_day: dict[int, list[_Part]] = {}
+    for run, counts in runs:
+        for day, records in counts.items():
+            of_day.setdefault(day, []).append(_Part(run, records))
+    for day in sorted(of_day):
+        for block in _merge(of_day.pop(day)):
+            yield day, block
 
-    A block of each part is in memory. What lies before the least of the blocks' last rows is
+
+def _merge(parts: list[_Part]) -> Iterator[Records]:
+    """The packets of sorted parts in one order; of equal keys those of an earlier part come first.
+
+    A block of each part is in memory. What lies before the least of the blocks' last packets is
     known to come before all that is not yet read.
     """
-    if not by or len(parts) == 1:
-        for part in parts:
-            while part.left:
-                part.fill(_RUN)
-                frame = part.give(None, equal=True)
-                assert frame is not None
-                yield frame
+    if len(parts) == 1:
+        (part,) = parts
+        while part.left:
+            part.fill(GROUP)
+            yield part.give(None, equal=True)
         return
-    block = max(_BLOCK, _RUN // len(parts))
+    size = max(_BLOCK, _MERGED // len(parts))
     while True:
         for part in parts:
-            part.fill(block)
+            part.fill(size)
         ends = [(part.last(), i) for i, part in enumerate(parts) if part.left]
         keys, limit = min(ends) if ends else (None, 0)
         given = [part.give(keys, equal=i <= limit) for i, part in enumerate(parts)]
-        frames = [frame for frame in given if frame is not None and frame.height]
-        if frames:
-            whole = pl.concat(frames, rechunk=True)
-            order = stable_order(*(_key(whole, name) for name in reversed(by)))
-            yield _ordered(whole, order)
+        whole = np.concatenate(given)
+        if whole.size:
+            yield whole.take(stable_order(*(whole[name] for name in reversed(_BY))), mode="clip")
         if not ends:
             return
 
 
-def _ordered(frame: pl.DataFrame, order: npt.NDArray[np.uint32]) -> pl.DataFrame:
-    """The rows of a frame in an order. Columns of one value, as many are, stay as they are."""
-    moved = [name for name in frame.columns if not _is_one_value(frame[name])]
-    return frame.with_columns(frame.select(moved)[pl.Series(order)].get_columns())
-
-
-def _is_one_value(column: pl.Series) -> bool:
-    if column.null_count():
-        return column.null_count() == column.len()
-    return column.dtype == pl.String and bool((column == column[0]).all())
-
-
-def _days(column: pl.Series) -> _Days:
-    """Days since 1970; `_NO_DAY` where there is none."""
-    if column.dtype != pl.Date and not column.null_count():
-        times = column.to_physical().to_numpy()
-        first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
-        return np.full(times.size, first) if first == last else times // _DAY
-    days = column.dt.epoch("d") if column.dtype == pl.Date else column.dt.date().to_physical()
-    return days.fill_null(_NO_DAY).to_numpy().astype(np.int64)
-
-
-def _key(frame: pl.DataFrame, name: str) -> npt.NDArray[Any]:
-    return frame[name].to_physical().to_numpy()
+def _days(records: Records) -> _Days:
+    """The day of each packet, since 1970."""
+    times = records["ts"]
+    first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
+    return np.full(times.size, first) if first == last else times // _DAY
 
 
 def _count(days: _Days) -> _Counts:
@@ -294,7 +247,3 @@ def _count(days: _Days) -> _Counts:
         return {int(days[0]): days.size}
     found, counts = np.unique(days, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
-
-
-def _date(day: int) -> date | None:
-    return None if day == _NO_DAY else _EPOCH + timedelta(days=day)

@@ -1,0 +1,156 @@
+"""Packets as records of a fixed size: what is sorted, spilt and merged on its way to the lake.
+
+A row of a data frame lies in a dozen places, so to put rows in order costs as many misses of the
+processor's cache for each; a record is moved in one piece.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from dante.schema import PACKETS
+
+__all__ = ["RECORD", "Names", "Records", "pack", "to_table"]
+
+Records = npt.NDArray[Any]
+_Array = npt.NDArray[Any]
+
+_NULLS: Final = "nulls"
+# Packets whose fields are written or read one field after the other: they fit into a processor's
+# cache.
+_BLOCK: Final = 1 << 13
+_BIT: Final = {name: np.uint16(1 << place) for place, name in enumerate(PACKETS)}
+
+
+def _record() -> np.dtype[Any]:
+    """A field for each column, the widest first, and one of a bit for each column that is null."""
+    kinds = {
+        name: np.dtype(np.uint32)  # the number of a text in `Names`
+        if kind == pl.String
+        else pl.Series([], dtype=kind).to_physical().to_numpy().dtype
+        for name, kind in PACKETS.items()
+    }
+    kinds[_NULLS] = np.dtype(np.uint16)
+    widest = sorted(kinds.items(), key=lambda field: -field[1].itemsize)
+    return np.dtype(widest, align=True)
+
+
+RECORD: Final = _record()
+"""A packet; a field that is null has any value."""
+
+
+@dataclass
+class Names:
+    """Numbers for texts, in the order in which they were met."""
+
+    texts: list[str] = field(default_factory=list)
+    _numbers: dict[str, int] = field(default_factory=dict)
+
+    def numbers(self, column: pl.Series) -> int | _Array:
+        """The number of each text, or of all if they are one; of a null any."""
+        if not column.null_count() and bool((column == column[0]).all()):
+            return self._number(column[0])
+        import pyarrow as pa
+
+        arrow = column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+        encoded: Any = arrow.dictionary_encode()
+        known = [self._number(text) for text in encoded.dictionary.to_pylist()]
+        places = encoded.indices.fill_null(pa.scalar(0, encoded.indices.type)).to_numpy()
+        found: _Array = np.array(known, np.uint32)[places]
+        return found
+
+    def _number(self, text: str) -> int:
+        number = self._numbers.setdefault(text, len(self.texts))
+        if number == len(self.texts):
+            self.texts.append(text)
+        return number
+
+
+def pack(packets: pl.DataFrame, names: Names, records: Records) -> None:
+    """Write canonical packets into as many records."""
+    columns: dict[str, int | _Array] = {}
+    nulls: _Array | None = None
+    every = np.uint16(0)
+    for name in PACKETS:
+        column = packets[name]
+        lost = column.null_count()
+        if lost == packets.height:
+            every |= _BIT[name]
+            continue
+        if column.dtype == pl.String:
+            columns[name] = names.numbers(column)
+        else:
+            columns[name] = _values(column, RECORD[name])
+        if lost:
+            bits = column.is_null().to_numpy() * _BIT[name]
+            nulls = bits if nulls is None else nulls | bits
+    columns[_NULLS] = int(every) if nulls is None else nulls | every
+    for start in range(0, packets.height, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        block = records[part]
+        for name, values in columns.items():
+            block[name] = values if isinstance(values, int) else values[part]
+
+
+def _values(column: pl.Series, kind: np.dtype[Any]) -> _Array:
+    """The numbers of a column as they lie; of a null any."""
+    if not column.null_count():
+        return column.to_physical().to_numpy()
+    # Polars gives numpy floats where there are nulls; arrow has the numbers beside them.
+    arrow: Any = column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
+    found: _Array = np.frombuffer(arrow.buffers()[1], kind)
+    return found[arrow.offset : arrow.offset + len(arrow)]
+
+
+def to_table(records: Records, names: Names) -> Any:
+    """Records as an arrow table with the columns and types of canonical packets."""
+    import pyarrow as pa
+
+    size = records.size
+    columns = _columns(records)
+    nulls = columns[_NULLS]
+    some, every = np.bitwise_or.reduce(nulls), np.bitwise_and.reduce(nulls)
+    schema = pl.DataFrame(schema=PACKETS).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    made = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        if every & _BIT[name]:
+            made.append(pa.nulls(size, kind))
+            continue
+        valid = None
+        if some & _BIT[name]:
+            valid = pa.py_buffer(np.packbits((nulls & _BIT[name]) == 0, bitorder="little"))
+        values = columns[name]
+        if PACKETS[name] == pl.String:
+            made.append(_texts(values, valid, names, kind))
+        else:
+            made.append(pa.Array.from_buffers(kind, size, [valid, pa.py_buffer(values)]))
+    return pa.Table.from_arrays(made, schema=schema)
+
+
+def _columns(records: Records) -> dict[str, _Array]:
+    columns = {name: np.empty(records.size, RECORD[name]) for name in RECORD.names or ()}
+    for start in range(0, records.size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        block = records[part]
+        for name, column in columns.items():
+            column[part] = block[name]
+    return columns
+
+
+def _texts(numbers: _Array, valid: Any, names: Names, kind: Any) -> Any:
+    import pyarrow as pa
+
+    if valid is None and bool((numbers == numbers[0]).all()):
+        return pa.repeat(pa.scalar(names.texts[int(numbers[0])], kind), numbers.size)
+    # Only those that occur: a file may have more texts than a part of it needs.
+    found, places = np.unique(numbers, return_inverse=True)
+    known = [
+        names.texts[number] if number < len(names.texts) else None for number in found.tolist()
+    ]
+    indices = pa.Array.from_buffers(
+        pa.int64(), places.size, [valid, pa.py_buffer(np.ascontiguousarray(places, np.int64))]
+    )
+    return pa.array(known, kind).take(indices)
