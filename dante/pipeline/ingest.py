@@ -37,8 +37,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-# Rows of a batch, and batches that are read while one is judged and packed.
-_BATCH: Final = 1 << 19
+# Batches that are read while one is judged and packed.
 _AHEAD: Final = 2
 # Files of so many bytes are begun to be read while their digest is made.
 _LARGE: Final = 1 << 26
@@ -130,8 +129,7 @@ def _ingest(
     with ExitStack() as stack:
 
         def begun() -> Ahead[Batch]:
-            batches = read_batches(path, reading, rows_per_batch=_BATCH)
-            return stack.enter_context(closing(ahead(batches, _AHEAD)))
+            return stack.enter_context(closing(ahead(read_batches(path, reading), _AHEAD)))
 
         # To read what may turn out to be there already is a waste, yet a short one.
         early = begun() if state[0] >= _LARGE else None

@@ -161,7 +161,9 @@ def _chain(record: Kind, tokens: _Tokens, places: _Ints) -> tuple[_Ints, int]:
         after, run = _after(field.kind, tokens, after + run), 0
     after = np.where(after >= 0, after + run, _LOST)
     # A place that no record leads to is none where a record begins.
-    led_to = np.isin(places, after, kind="sort")
+    ends = np.zeros(tokens.count + 1, dtype=np.bool_)
+    ends[after[(after >= 0) & (after <= tokens.count)]] = True
+    led_to = ends[places]
     led_to[0] = True
     likely, behind = places[led_to], after[led_to]
     breaks = np.flatnonzero(likely[1:] != behind[:-1])

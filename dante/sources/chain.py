@@ -97,7 +97,7 @@ def walk(window: Window, start: int, lengths: Lengths, guess: Guess, until: int)
         return _joined(*_steps(window, start, lengths, until))
     seeds = guess(window, lanes)
     seeds[0] = start
-    seeds = np.unique(seeds[seeds >= 0])
+    seeds = seeds[seeds >= 0]
     visited, ends = _together(window, seeds, lengths, until)
     if np.array_equal(ends[:-1], seeds[1:]):
         rest, end, bad = _steps(window, int(ends[-1]), lengths, until)

@@ -51,7 +51,7 @@ FORMATS: Final = ("auto", *(form.name for form in _FORMATS))
 
 
 def read_batches(
-    path: str | Path, reading: Reading | None = None, *, rows_per_batch: int = 1_000_000
+    path: str | Path, reading: Reading | None = None, *, rows_per_batch: int = 1 << 19
 ) -> Iterator[Batch]:
     """All rows of one file, in order, in batches of at most `rows_per_batch` rows.
 
