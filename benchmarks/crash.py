@@ -6,9 +6,14 @@ each killed several times on its way: anywhere in time, inside ingest, commit or
 rename or removal below the home). After its kills a home is finished, and every published view
 must equal the undisturbed one's, row for row (runs and times of ingest apart), and so must the
 files of packets, profiles and models, byte for byte. Meanwhile a reader looks at each publication
-there is: every day in it must be whole and as it should be.
+there is: every day in it must be whole and as it should be. What each kill met is told and counted.
 
-    python -m benchmarks.crash --kills 200 --days 30 --json build/crash.json
+Many kills are done in slices, each with a telescope of its own, and added up:
+
+    for n in 1 2 3 4 5 6 7 8; do
+        python -m benchmarks.crash --kills 25 --seed $n --json build/crash-$n.json
+    done
+    python -m benchmarks.crash --sum build/crash-*.json
 """
 
 import argparse
@@ -26,6 +31,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +46,20 @@ _SETTINGS: Final = (
     '[model]\ntrain_words = 20000\nepochs = 2\ndimensions = 16\n[[sources]]\npath = "{packets}"\n'
 )
 _STEPS: Final = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
-_PHASES: Final = ("ingest", "commit", "publish")
+# Letters by which a backfill tells what it has begun, as capitals what it has ended.
+_STAGES: Final = {
+    "r": "read",
+    "i": "ingest",
+    "d": "prepare",
+    "m": "model",
+    "k": "cluster",
+    "t": "track",
+    "c": "commit",
+    "p": "publish",
+}
+# Days that are prepared, tracked and published together: fewer than there are by themselves, so
+# that a killed home is published often, and what a kill takes is done again soon.
+_CHUNK: Final = 5
 
 
 @dataclass
@@ -49,6 +68,7 @@ class Found:
 
     kills: Counter[str] = field(default_factory=Counter)
     landed: Counter[str] = field(default_factory=Counter)
+    ended: int = 0
     rounds: int = 0
     publications: int = 0
     wrong: list[str] = field(default_factory=list)
@@ -85,31 +105,37 @@ def _answer(work: Callable[[], Any]) -> Any:
 def _backfill(home: Path, days: int, jobs: int) -> None:
     from dante.pipeline import backfill, ingest_declared, open_context
 
+    import_module("dante.pipeline.backfill")._CHUNK = _CHUNK
     ingest_declared(open_context(home), jobs=jobs)
     backfill(open_context(home), FIRST, FIRST + timedelta(days=days - 1), jobs=jobs)
 
 
 def _marking(pipe: int) -> None:
-    """Have the phases of this process tell `pipe` when they begin and end."""
+    """Have the stages of this process tell `pipe` when they begin and end."""
     from dante.pipeline import stages
     from dante.store.lake import SourceWriter
     from dante.store.state import State
 
-    def marked(owner: Any, name: str, letter: bytes) -> None:
+    def marked(owner: Any, name: str, letter: str) -> None:
         original = getattr(owner, name)
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            os.write(pipe, letter)
+            os.write(pipe, letter.encode())
             try:
                 return original(*args, **kwargs)
             finally:
-                os.write(pipe, letter.upper())
+                os.write(pipe, letter.upper().encode())
 
         setattr(owner, name, wrapped)
 
-    marked(SourceWriter, "finish", b"i")
-    marked(State, "commit_day", b"c")
-    marked(stages, "publish", b"p")
+    marked(import_module("dante.pipeline.declared"), "ingest_each", "r")
+    marked(SourceWriter, "finish", "i")
+    marked(import_module("dante.pipeline.backfill"), "_prepare", "d")
+    marked(stages, "train_model", "m")
+    marked(stages, "cluster_day", "k")
+    marked(stages, "track_day", "t")
+    marked(State, "commit_day", "c")
+    marked(stages, "publish", "p")
 
 
 def _dying_at(step: int, home: Path) -> None:
@@ -136,16 +162,16 @@ def _killed(home: Path, days: int, jobs: int, kind: str, draw: random.Random) ->
     def work() -> None:
         if kind == "step":
             # Most steps are of ingest at first, and of a day's stages later.
-            _dying_at(draw.randrange(1 << draw.randrange(1, 11)), home)
+            _dying_at(draw.randrange(1 << draw.randrange(1, 12)), home)
         _marking(write)
         _backfill(home, days, jobs)
 
     child = _forked(work)
     draw.random()  # the child drew from a copy
     os.close(write)
-    passed, inside, ready = 0, "", None
+    inside: list[str] = []
     wanted = draw.randrange(4) if kind in ("ingest", "commit") else 0
-    until = time.monotonic() + draw.expovariate(1 / (0.12 * days)) if kind == "anywhere" else None
+    until = time.monotonic() + draw.expovariate(1 / _MEAN) if kind == "anywhere" else None
     while True:
         wait = None if until is None else max(0.0, until - time.monotonic())
         ready, _, _ = select.select([read], [], [], wait)
@@ -155,21 +181,31 @@ def _killed(home: Path, days: int, jobs: int, kind: str, draw: random.Random) ->
         letter = os.read(read, 1).decode()
         if not letter:
             break
-        phase = next(name for name in _PHASES if name[0] == letter.lower())
-        inside = phase if letter.islower() else ""
-        if letter.islower() and phase == kind:
-            passed += 1
-            if passed > wanted:
+        _heard(inside, letter)
+        if letter.islower() and _STAGES[letter] == kind:
+            wanted -= 1
+            if wanted < 0 and until is None:
                 until = time.monotonic() + draw.random() * (0.15 if kind == "publish" else 0.03)
     while letters := os.read(read, 1 << 16).decode():
-        last = letters[-1]
-        phase = next(name for name in _PHASES if name[0] == last.lower())
-        inside = phase if last.islower() else ""
+        for letter in letters:
+            _heard(inside, letter)
     os.close(read)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code > 0:
         raise RuntimeError("the backfill failed by itself; see above")
-    return (inside or "between") if code == -signal.SIGKILL else None
+    return (inside[-1] if inside else "between") if code == -signal.SIGKILL else None
+
+
+# Seconds that a backfill is left to run, on the average, if it is killed anywhere.
+_MEAN: Final = 5.0
+
+
+def _heard(inside: list[str], letter: str) -> None:
+    """Follow which stages a backfill is in, one in another."""
+    if letter.islower():
+        inside.append(_STAGES[letter])
+    else:
+        inside.pop()
 
 
 def _views(home: Path) -> dict[str, Any]:
@@ -236,7 +272,7 @@ def _watch(home: Path, wanted: dict[str, Any], out: Path) -> None:
 
 def _round(
     scratch: Path, packets: Path, wanted: dict[str, Any], asked: argparse.Namespace,
-    kinds: list[str], draw: random.Random, found: Found,
+    kinds: list[str], draw: random.Random, found: Found, began: float,
 ) -> None:  # fmt: skip
     home = scratch / f"home-{found.rounds}"
     _make(home, packets)
@@ -247,9 +283,11 @@ def _round(
     for kind in kinds:
         landed = _killed(home, asked.days, asked.jobs, kind, draw)
         if landed is None:
-            continue  # it was done before; a kill of nothing is no kill
+            found.ended += 1  # it was done before; a kill of nothing is no kill
+            continue
         found.kills[kind] += 1
         found.landed[landed] += 1
+        _say(f"{found.kills.total()} of {asked.kills}: {kind}, met in {landed}", began)
     _answer(lambda: _backfill(home, asked.days, asked.jobs))
     os.kill(reader, signal.SIGTERM)
     os.waitpid(reader, 0)
@@ -272,7 +310,12 @@ def _round(
         f"round {found.rounds}: {name} is left" for name in files - wanted["files"].keys()
     ]
     found.rounds += 1
+    _say(f"home {found.rounds} is finished and compared: {len(found.wrong)} differences", began)
     shutil.rmtree(home)
+
+
+def _say(what: str, began: float) -> None:
+    print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 def _make(home: Path, packets: Path) -> None:
@@ -290,14 +333,17 @@ def _simulated(out: Path, asked: argparse.Namespace) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Kill, restart and compare; 1 if anything differs."""
     parser = argparse.ArgumentParser("python -m benchmarks.crash", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=25)
     parser.add_argument("--days", type=int, default=30)
-    parser.add_argument("--senders", type=int, default=150)
+    parser.add_argument("--senders", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--a-round", type=int, default=10, help="kills of one home")
+    parser.add_argument("--a-round", type=int, default=13, help="kills of one home")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--sum", type=Path, nargs="+", help="only add up what slices found")
     asked = parser.parse_args(arguments)
+    if asked.sum:
+        return _told(_added(asked.sum), asked.json)
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     # Loaded once, here, so that a child is at work at once.
     import gensim.models  # noqa: F401
@@ -315,31 +361,50 @@ def main(arguments: list[str] | None = None) -> int:
         _answer(lambda: _backfill(scratch / "undisturbed", asked.days, asked.jobs))
         wanted = _answer(lambda: _views(scratch / "undisturbed"))
         wanted["files"] = _files(scratch / "undisturbed")
+        _say("the undisturbed home is done", began)
         turn = 0
         while found.kills.total() < asked.kills:
             less = min(asked.a_round, asked.kills - found.kills.total())
             kinds = [KINDS[(turn + n) % len(KINDS)] for n in range(less)]
             # In the order of the work, so that there is something left to be killed in.
-            kinds.sort(key=("ingest", "step", "anywhere", "commit", "publish").index)
+            kinds.sort(key=("ingest", "step", "commit", "publish", "anywhere").index)
             turn += less
-            _round(scratch, packets, wanted, asked, kinds, draw, found)
-            if sys.stderr.isatty():
-                print(f"{found.kills.total()} kills, {found.rounds} homes", file=sys.stderr)
+            _round(scratch, packets, wanted, asked, kinds, draw, found, began)
     told = {
         "kills": found.kills.total(),
         "asked_for": dict(found.kills),
         "landed_in": dict(found.landed),
+        "ended_before": found.ended,
         "homes": found.rounds,
         "publications_read": found.publications,
         "wrong": found.wrong,
         "days": asked.days,
         "seconds": round(time.monotonic() - began, 1),
     }
+    return _told(told, asked.json)
+
+
+def _added(files: list[Path]) -> dict[str, Any]:
+    """What several slices found, as one."""
+    parts = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    whole: dict[str, Any] = {"slices": len(parts)}
+    for part in parts:
+        for key, value in part.items():
+            if isinstance(value, dict):
+                whole[key] = dict(Counter(whole.get(key, {})) + Counter(value))
+            elif key == "days":
+                whole[key] = value
+            else:
+                whole[key] = whole.get(key, type(value)()) + value
+    return whole
+
+
+def _told(told: dict[str, Any], out: Path | None) -> int:
     print(json.dumps(told, indent=1))
-    if asked.json is not None:
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    return 1 if found.wrong else 0
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return 1 if told["wrong"] else 0
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
-"""A month of a telescope nobody looks at, in minutes: `dante up`, a schedule, mishaps, its end.
+"""Nine days of a telescope nobody looks at: `dante up`, a schedule, mishaps, its end.
 
 A real Prefect server and a real worker, started by `dante up`, run the deployment `daily/daily`
-for one day after another, as its schedule would. On the way two days are missed (the machine was
-off), a source comes late, a run's process is killed, and the server goes and comes back. Nobody
-does anything about it. In the end every published view must equal that of a home whose packets
-were all there from the start and were backfilled without Prefect, row for row (runs, times of
-ingest and what `quality` says of arrival apart).
+for one day after another: runs without parameters, each with the scheduled start that the cron
+gives it. On the way two days are missed (the machine was off), a source comes late, a run's
+process is killed, server and worker are stopped in the work of a day, and the power is cut:
+`dante up`, server, worker and the flow at work end with SIGKILL in the same moment. Nobody does
+anything about it but start `dante up` again, as systemd would. In the end every published view
+must equal that of a home whose packets were all there from the start and were backfilled without
+Prefect, row for row (runs, times of ingest and what `quality` says of arrival apart).
 
     python -m benchmarks.schedule --json build/schedule.json
 """
@@ -19,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +72,19 @@ class Standing:
                 raise RuntimeError(f"dante up did not start; see {self.log}")
             time.sleep(0.5)
 
+    def cut(self) -> int:
+        """End everything at once, as a power cut would; how many processes there were."""
+        mark = f"DANTE_HOME={self.home}".encode()
+        assert self.process is not None
+        mine = [self.process.pid, *_processes(mark)]
+        for process in mine:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        self.process.wait(120)
+        with self.log.open("ab") as log:
+            log.write(b"--start--\n")
+        return len(mine)
+
     def stop(self) -> None:
         """Ask it to end, as systemd would, and mark the log."""
         assert self.process is not None
@@ -86,12 +102,14 @@ class Standing:
         return SyncPrefectClient(os.environ["PREFECT_API_URL"])
 
     def schedule(self, day: date) -> Any:
-        """Have the daily run of a day begin now, as the schedule two hours after its end would."""
+        """The daily run of a day, scheduled as the cron does: two hours after its end, in UTC."""
         with self.client() as client:
+            from prefect.states import Scheduled
+
             deployment = client.read_deployment_by_name("daily/daily")
-            return client.create_flow_run_from_deployment(
-                deployment.id, parameters={"day": str(day)}
-            ).id
+            start = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC)
+            state = Scheduled(scheduled_time=start + timedelta(hours=2))
+            return client.create_flow_run_from_deployment(deployment.id, state=state).id
 
     def ended(self, run: Any, seconds: float = 900) -> str:
         """How a run ended."""
@@ -121,17 +139,29 @@ def _views(home: Path) -> dict[str, list[Any]]:
         }
 
 
-def _flow_process(home: Path) -> int | None:
-    """The process that runs a flow of this home and holds its lock."""
-    mark = f"DANTE_HOME={home}".encode()
+def _processes(*marks: bytes) -> list[int]:
+    """Processes that have each mark at the start of one of their variables."""
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             known = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mark in known and any(item.startswith(b"PREFECT__FLOW_RUN_ID=") for item in known):
-            return int(entry.name)
-    return None
+            if all(any(item.startswith(mark) for item in known) for mark in marks):
+                found.append(int(entry.name))
+    return found
+
+
+def _at_work(home: Path, day: date) -> list[int]:
+    """The processes that run a flow of this home, once it is in the middle of a day."""
+    until = time.monotonic() + 600
+    while not (home / "work" / f"day={day}" / "quality.json").exists():
+        if time.monotonic() > until:
+            return []
+        time.sleep(0.05)
+    return _processes(f"DANTE_HOME={home}".encode(), b"PREFECT__FLOW_RUN_ID=")
+
+
+def _say(what: str, began: float) -> None:
+    print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -143,7 +173,7 @@ def main(arguments: list[str] | None = None) -> int:
     from dante.pipeline import backfill, ingest_declared, open_context
     from dante.simulate import Scenario, simulate
 
-    days, began, ends = 8, time.monotonic(), {}
+    days, began, ends = 9, time.monotonic(), {}
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         made = simulate(Scenario(days=days, senders=100, seed=5, first_day=FIRST), scratch / "sim")
@@ -160,44 +190,66 @@ def main(arguments: list[str] | None = None) -> int:
         (home / "dante.toml").write_text(_SETTINGS.format(drop=drop))
         up = Standing(home, asked.port, scratch / "up.log")
         up.start()
+        _say("dante up is up", began)
+
+        def deliver(number: int) -> None:
+            shutil.copy(files[number - 1], drop)
+
+        def day(number: int) -> date:
+            return FIRST + timedelta(days=number - 1)
+
+        def end(name: str, run: Any) -> None:
+            ends[name] = up.ended(run)
+            _say(f"{name}: {ends[name]}", began)
+
         try:
-            deliver = lambda n: shutil.copy(files[n], drop)  # noqa: E731
-            day = lambda n: FIRST + timedelta(days=n)  # noqa: E731
-            deliver(0)
-            ends["day 1"] = up.ended(up.schedule(day(0)))
-            # Days 2 and 3 are missed; day 2's packets come only after day 4 was run.
-            deliver(2)
-            deliver(3)
-            ends["day 4, after two missed days"] = up.ended(up.schedule(day(3)))
             deliver(1)
+            end("day 1", up.schedule(day(1)))
+            # Days 2 and 3 are missed; day 2's packets come only after day 4 was run.
+            deliver(3)
             deliver(4)
-            ends["day 5, with late packets of day 2"] = up.ended(up.schedule(day(4)))
-            # The process of day 6 is killed in its work; the run of day 7 does both.
+            end("day 4, after two missed days", up.schedule(day(4)))
+            deliver(2)
             deliver(5)
-            run = up.schedule(day(5))
-            until = time.monotonic() + 600
-            quality = home / "work" / f"day={day(5)}" / "quality.json"
-            while not quality.exists() and time.monotonic() < until:
-                time.sleep(0.05)
-            killed = _flow_process(home)
-            if killed is not None:
-                os.kill(killed, signal.SIGKILL)
-            ends["day 6, killed"] = up.ended(run)
-            # Server and worker go, and come back.
-            up.stop()
-            up.start()
+            end("day 5, with late packets of day 2", up.schedule(day(5)))
+            # The process of day 6 is killed in its work; the run of day 7 does both.
             deliver(6)
-            ends["day 7, after day 6 was killed"] = up.ended(up.schedule(day(6)))
+            run = up.schedule(day(6))
+            killed = _at_work(home, day(6))
+            for process in killed:
+                os.kill(process, signal.SIGKILL)
+            end("day 6, killed", run)
+            # Server and worker are stopped in the work of day 7, and come back.
             deliver(7)
-            ends["day 8"] = up.ended(up.schedule(day(7)))
+            run = up.schedule(day(7))
+            stopped = _at_work(home, day(7))
+            up.stop()
+            left = _processes(f"DANTE_HOME={home}".encode())
+            _say(f"stopped; {len(left)} processes are left", began)
+            up.start()
+            end("day 7, stopped", run)
+            # The power is cut in the work of day 8, and comes back on the day after.
+            deliver(8)
+            cut = up.schedule(day(8))
+            flows = _at_work(home, day(8))
+            _say(f"{up.cut()} processes end at once, {len(flows)} of a flow", began)
+            up.start()
+            deliver(9)
+            end("day 9, after the power was cut", up.schedule(day(9)))
+            ends["day 8, when the power was cut"] = up.ended(cut, 1)
         finally:
             up.stop()
             log = (scratch / "up.log").read_text(encoding="utf-8", errors="replace")
         found, wanted = _views(home), _views(whole)
         wrong = [view for view in wanted if found[view] != wanted[view]]
-        if killed is None:
+        if not killed or not stopped or not flows:
             wrong.append("no process was there to be killed")
-        told = {"runs": ends, "wrong": wrong, "seconds": round(time.monotonic() - began, 1)}
+        told = {
+            "runs": ends,
+            "left": len(left),
+            "wrong": wrong,
+            "seconds": round(time.monotonic() - began, 1),
+        }
     print(json.dumps(told, indent=1))
     if asked.json is not None:
         asked.json.parent.mkdir(parents=True, exist_ok=True)

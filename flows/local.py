@@ -1,5 +1,6 @@
 """Running a flow from a terminal, on a server of its own if none is standing."""
 
+import logging
 import os
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +38,7 @@ def run_flow(name: str, **parameters: Any) -> Any:
     """
     for key, value in _quiet_settings().items():
         os.environ.setdefault(key, value)
+    logging.raiseExceptions = False  # what cannot be logged to the server is not shown instead
     from importlib import import_module
 
     flow = getattr(import_module(f"flows.{name}"), name)
@@ -73,7 +75,13 @@ def _address() -> str:
 
 def _quiet_settings() -> dict[str, str]:
     # The server keeps the log; on the terminal the command itself says what went wrong.
-    settings = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL", "DO_NOT_TRACK": "1"}
+    settings = {
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+        # Somebody waits: a server that is gone is given up after a minute, not after five.
+        "PREFECT_CLIENT_MAX_RETRIES": "3",
+        "DO_NOT_TRACK": "1",
+    }
     if not os.environ.get("PREFECT_API_URL"):
         settings |= {
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",

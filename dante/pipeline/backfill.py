@@ -1,6 +1,6 @@
 """Many days: prepared in parallel, tracked in order, from the first that is not done."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import date
@@ -18,7 +18,7 @@ from dante.pipeline.run import Clock, recorded, run_stages
 from dante.pipeline.stages import PREPARE, QUALITY, STAGES, publish_lineage
 from dante.store.manifests import ingests
 from dante.store.publish import is_published
-from dante.store.state import open_state
+from dante.store.state import open_state, seen_state
 
 __all__ = [
     "ON_BROKEN",
@@ -80,13 +80,15 @@ def day_states(context: Context) -> dict[date, str]:
     `done`; `stale`: done, from what is no longer so; `waiting`: not done; `broken`: not done, for
     it broke its contract and has nothing new; `gone`: done, and its packets are no longer there.
     """
-    if not context.days and not context.home.state.exists():
-        return {}  # a home that is not there is not made by looking at it
-    with open_state(context.home, wait=60) as state:
-        fresh = state.fingerprints()
-        known = state.fingerprints(stale=True)
-        committed = set(known)
-        broken = state.broken()
+    fresh: Mapping[date, str] = {}
+    known: Mapping[date, str] = {}
+    broken: Mapping[date, str] = {}
+    with seen_state(context.home, wait=60) as state:
+        if state is not None:
+            fresh = state.fingerprints()
+            known = state.fingerprints(stale=True)
+            broken = state.broken()
+    committed = set(known)
     states: dict[date, str] = {}
     held = set(context.days)
     before: str | None = None
@@ -330,10 +332,8 @@ def forget_days(context: Context, gone: tuple[date, ...]) -> None:
 
 def is_current(context: Context) -> bool:
     """Whether what is published is of the state as it is."""
-    if not context.home.state.is_file():
-        return True
-    with open_state(context.home, wait=60) as state:
-        return is_published(context.home, state)
+    with seen_state(context.home, wait=60) as state:
+        return state is None or is_published(context.home, state)
 
 
 def publish_if_needed(context: Context) -> None:

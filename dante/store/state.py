@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,9 +21,17 @@ import polars as pl
 
 from dante.errors import BusyError, DanteError
 from dante.store.home import Home, unwritable
-from dante.store.migrations import apply_migrations
+from dante.store.migrations import apply_migrations, pending
 
-__all__ = ["DAY_TABLES", "DayRecord", "RunRecord", "State", "closed_state", "open_state"]
+__all__ = [
+    "DAY_TABLES",
+    "DayRecord",
+    "RunRecord",
+    "State",
+    "closed_state",
+    "open_state",
+    "seen_state",
+]
 
 DAY_TABLES: Final = (
     "pipeline.track_states",
@@ -229,6 +239,35 @@ def open_state(home: Home, *, wait: float = 0.0) -> Iterator[State]:
 
 
 @contextmanager
+def seen_state(home: Home, *, wait: float = 0.0) -> Iterator[State | None]:
+    """The state only to be looked at, by those too who may not write to the home; None if none is.
+
+    Who may write waits for his turn, as in `open_state`. For others no lock is taken, nor is
+    anything brought up to date; a writer who comes meanwhile waits the moment that it takes.
+
+    Raises:
+        BusyError, DanteError: as `open_state`, or it is of another version and must be updated.
+    """
+    if not home.state.is_file():
+        yield None
+        return
+    if all(os.access(place, os.W_OK) for place in (home.root, home.state)):
+        with open_state(home, wait=wait) as state:
+            yield state
+        return
+    con = _connect(home, wait, read_only=True)
+    try:
+        if pending(con):
+            raise DanteError(
+                f"{home.state} is of an earlier version; have a user that may write to it run "
+                "`dante status` once"
+            )
+        yield State(con)
+    finally:
+        con.close()
+
+
+@contextmanager
 def closed_state(home: Home, *, wait: float = 0.0) -> Iterator[Path]:
     """The state's file, complete and closed, kept from other dante processes until the block ends.
 
@@ -245,10 +284,7 @@ def closed_state(home: Home, *, wait: float = 0.0) -> Iterator[Path]:
 
 @contextmanager
 def _connected(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    try:
-        con = duckdb.connect(home.state)
-    except duckdb.Error as error:
-        raise _fault(home, error) from None
+    con = _connect(home, _MOMENT)
     try:
         apply_migrations(con)
         yield con
@@ -259,6 +295,23 @@ def _connected(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
         raise _fault(home, error) from None
     finally:
         con.close()
+
+
+# Seconds for which somebody may look at the state without a lock.
+_MOMENT: Final = 1.0
+
+
+def _connect(home: Home, wait: float, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A connection, after at most `wait` seconds if another program has the file open."""
+    until = time.monotonic() + wait
+    while True:
+        try:
+            return duckdb.connect(home.state, read_only=read_only)
+        except duckdb.Error as error:
+            fault = _fault(home, error)
+        if not isinstance(fault, BusyError) or time.monotonic() >= until:
+            raise fault
+        time.sleep(0.05)
 
 
 def _fault(home: Home, error: duckdb.Error) -> DanteError:

@@ -91,6 +91,8 @@ def test_the_home_is_read_only(
     ((code, said),) = refused
     assert code == 1
     assert views(home) == wanted
+    for words in (("status",), ("backfill", FIRST, LAST, "--dry-run"), ("threats",)):
+        assert dante(*words, "--home", home)[0] == 0
     mount("rw")
     assert dante("run", LAST, "--home", home)[0] == 0
     assert views(home) == wanted

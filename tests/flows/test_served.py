@@ -66,6 +66,17 @@ def _artifacts(client, key):
     return sorted(found, key=lambda artifact: artifact.created)
 
 
+def _event(client, name, resource):
+    """The newest event of a name about a resource; the server writes them a moment later."""
+    body = {"filter": {"event": {"name": [name]}, "resource": {"id": [resource]}}}
+    until = time.monotonic() + 20
+    while True:
+        found = client._client.post("/events/filter", json=body).json()["events"]
+        if found or time.monotonic() > until:
+            return found[0]
+        time.sleep(0.25)
+
+
 def _limit(client):
     from prefect.exceptions import ObjectNotFound
 
@@ -222,6 +233,8 @@ def test_broken_contract(empty, captures, days, tmp_path):
         assert (check.state.name, check.run_count) == ("Failed", 1)
         shown = _artifacts(client, f"quality-{days[1]}")
         assert "volume_floor" in str(shown[-1].data)
+        event = _event(client, "dante.contract.broken", f"dante.day.{days[1]}")
+        assert "5 packets" in event["payload"]["reason"]
         assert _limit(client).active_slots == 0
     with read_lineage(Home(empty)) as con:
         failed = con.execute('SELECT day, "check" FROM quality WHERE NOT passed').fetchall()
@@ -229,16 +242,17 @@ def test_broken_contract(empty, captures, days, tmp_path):
     assert failed == [(days[1], "volume_floor")]
 
 
-def test_artifacts(copied, days):
-    """A day's checks are a table on the server, and its threats a list in words."""
+def test_artifacts_and_events(copied, days):
+    """A day's checks are a table on the server, its threats a list in words and an event each."""
     from flows.day import day as flow
 
     with read_lineage(Home(copied)) as con:
         known = con.execute(
-            "SELECT day, count(*) FROM threats GROUP BY day ORDER BY day"
+            "SELECT day, count(*), arg_max(track_id, score), arg_max(key, score) "
+            "FROM threats GROUP BY day ORDER BY day"
         ).fetchall()
     assert known, "the telescope has threats to show"
-    wanted, count = known[-1]
+    wanted, count, track, key = known[-1]
     assert flow(wanted, str(copied)) == count
     with _client() as client:
         quality = _artifacts(client, f"quality-{wanted}")[-1]
@@ -247,6 +261,10 @@ def test_artifacts(copied, days):
         threats = _artifacts(client, f"threats-{wanted}")[-1]
         assert threats.type == "markdown"
         assert str(threats.data).count("\n") == count - 1
+        event = _event(client, "dante.threat.found", f"dante.track.{track}")
+        assert event["payload"]["key"] == key
+        event = _event(client, "dante.day.committed", f"dante.day.{wanted}")
+        assert event["payload"]["day"] == str(wanted)
 
 
 def test_train(empty, captures, days):
