@@ -10,6 +10,7 @@ for byte, and the published views row for row (runs and times of ingest apart).
 import argparse
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,10 @@ def _run(home: Path, last: str, *words: str) -> float:
     began = time.monotonic()
     command = [sys.executable, "-c", "from dante.cli import main; main()", "backfill", _SPAN[0]]
     subprocess.run(
-        [*command, last, "--home", str(home), "--jobs", _WORKERS, *words], cwd=ROOT, check=True
+        [*command, last, "--home", str(home), "--jobs", _WORKERS, *words],
+        cwd=ROOT,
+        env={**os.environ, "PREFECT_HOME": str(home.parent / "prefect")},
+        check=True,
     )
     return round(time.monotonic() - began, 1)
 

@@ -17,7 +17,7 @@ __all__ = ["daily"]
 
 
 def _run_name() -> str:
-    return f"daily {flow_run.parameters.get('day') or 'for yesterday'}"
+    return f"daily {flow_run.parameters.get('day') or _yesterday()}"
 
 
 @flow(name="daily", flow_run_name=_run_name)

@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dante.errors import DanteError
+from flows.standing import LEASES
 
 __all__ = ["run_flow"]
 
 # What an ephemeral server does not need for one flow; with these on it takes longer to start and
-# complains at exit about events it could not write.
+# complains at exit about events it could not write. The repossessor it needs: the database is the
+# user's, and in it is what runs that were killed still hold.
 _SERVICES = (
     "CANCELLATION_CLEANUP",
     "CLEANUP_RECONCILER",
@@ -18,7 +20,6 @@ _SERVICES = (
     "FOREMAN",
     "LATE_RUNS",
     "PAUSE_EXPIRATIONS",
-    "REPOSSESSOR",
     "SCHEDULER",
     "TRIGGERS",
 )
@@ -87,6 +88,7 @@ def _quiet_settings() -> dict[str, str]:
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_SERVER_UI_ENABLED": "false",
+            "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         }
         settings |= {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _SERVICES}
     return settings

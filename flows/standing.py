@@ -13,7 +13,7 @@ from types import FrameType
 
 from dante.errors import DanteError
 
-__all__ = ["standing"]
+__all__ = ["LEASES", "standing"]
 
 _ROOT = Path(__file__).resolve().parents[1]
 _HOST = "127.0.0.1"
@@ -21,6 +21,8 @@ _START = 300.0
 _STOP = 30.0
 _POOL = "dante"
 _WRITER = "duckdb-writer"  # as in tasks.policy, which would load Prefect here
+LEASES = "prefect.server.concurrency.lease_storage.filesystem"
+"""Where a server keeps who holds which slot: beside its database."""
 
 
 def standing(home: Path, port: int, say: Callable[[str], None]) -> None:
@@ -74,6 +76,9 @@ def _environment(home: Path, url: str) -> dict[str, str]:
         "PREFECT_API_URL": url,
         "PREFECT_HOME": os.environ.get("PREFECT_HOME") or str(home.joinpath("prefect")),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        # Slots are leased. A server that kept leases in memory would forget them when it ends, and
+        # what a run held that ended meanwhile would never be free again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": LEASES,
         "DO_NOT_TRACK": "1",
         "NO_PROXY": ",".join(sorted(spared | {_HOST, "localhost"})),
         "PYTHONPATH": os.pathsep.join(

@@ -1,7 +1,8 @@
 """When a task is tried again, and the slot that lets one writer at a time at the state."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final
 
 from prefect.client.orchestration import get_client
@@ -12,6 +13,8 @@ from prefect.tasks import Task, exponential_backoff
 from dante.errors import BusyError, DanteError, UnreachableError
 
 __all__ = ["RETRY", "WRITER", "ensure_writer_slot", "is_transient", "writer"]
+
+log = logging.getLogger("dante.tasks")
 
 WRITER: Final = "duckdb-writer"
 """Name of the global concurrency limit; one slot."""
@@ -55,15 +58,29 @@ def writer() -> Iterator[None]:
     renewal fail, the file lock still keeps other writers of this machine out. Of a flow that was
     killed the slot is free again when its lease ends.
     """
-    with concurrency(
-        WRITER,
-        occupy=1,
-        strict=True,
-        lease_duration=_LEASE,
-        raise_on_lease_renewal_failure=False,
-    ):
+    with ExitStack() as held:
+        try:
+            held.enter_context(_slot(_PATIENCE))
+        except TimeoutError:
+            log.warning(
+                "another flow holds the slot %s; waiting for it to end (if none runs: "
+                "prefect gcl update %s --active-slots 0)", WRITER, WRITER,
+            )  # fmt: skip
+            held.enter_context(_slot(None))
         yield
 
 
-# Seconds; the least that Prefect takes.
+# Seconds: the least that Prefect takes, and after which waiting is told of.
 _LEASE: Final = 60
+_PATIENCE: Final = 90.0
+
+
+def _slot(wait: float | None) -> AbstractContextManager[None]:
+    return concurrency(
+        WRITER,
+        occupy=1,
+        strict=True,
+        timeout_seconds=wait,
+        lease_duration=_LEASE,
+        raise_on_lease_renewal_failure=False,
+    )
