@@ -2,6 +2,8 @@
 
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,7 +46,8 @@ def run_flow(name: str, **parameters: Any) -> Any:
 
     flow = getattr(import_module(f"flows.{name}"), name)
     try:
-        return flow(**parameters)
+        with _known_server():
+            return flow(**parameters)
     except DanteError:
         raise
     except Exception as error:
@@ -55,6 +58,18 @@ def run_flow(name: str, **parameters: Any) -> Any:
             "command again, or add --no-prefect to go on without it: what was committed stands"
         )
     raise DanteError(message)
+
+
+@contextmanager
+def _known_server() -> Iterator[None]:
+    """Have one server for the flow and all its workers, each of which would start its own else."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with get_client(sync_client=True) as client:
+        address = str(client.api_url).rstrip("/")
+    with temporary_settings({PREFECT_API_URL: address}):
+        yield
 
 
 def _is_of_the_server(error: BaseException | None) -> bool:

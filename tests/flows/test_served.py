@@ -86,8 +86,11 @@ def _limit(client):
         return None
 
 
-def test_writer_slot():
-    """The writer's slot is made if the server has none, once, with one place, and is given back."""
+def test_writer_slot(standing):
+    """The writer's slot is made if the server has none, once, with one place, and is given back.
+
+    Who holds it is on disk, and outlives the server.
+    """
     from prefect.concurrency.asyncio import ConcurrencySlotAcquisitionError
 
     from tasks.policy import ensure_writer_slot, writer
@@ -102,6 +105,8 @@ def test_writer_slot():
         assert (made.limit, made.active, made.active_slots) == (1, True, 0)
         with writer():
             assert _limit(client).active_slots == 1
+            leases = standing.home / "prefect" / "concurrency_leases"
+            assert [path for path in leases.iterdir() if str(made.id) in path.read_text()]
         ensure_writer_slot()
         again = _limit(client)
         assert (again.id, again.limit, again.active_slots) == (made.id, 1, 0)
