@@ -70,11 +70,11 @@ def _start(home, port, *words):
 
 
 def _said(run):
-    _, err = run.communicate(timeout=240)
-    lines = [line for line in err.splitlines() if line]
-    assert len(lines) == 1, err
+    _, err = run.communicate()
+    *progress, last = [line for line in err.splitlines() if line]
+    assert all(" days: " in line for line in progress), err
     assert SECRET not in err
-    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4200", lines[0].removeprefix("dante: "))
+    return re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:4200", last.removeprefix("dante: "))
 
 
 def test_no_server_at_the_start(copied, days, rows, fault):
@@ -95,9 +95,8 @@ def test_the_server_goes_in_the_middle(server, empty, captures, direct, days, ro
     ingest_files(open_context(empty), [(path, Reading()) for path in captures])
     line = Line(server)
     run = _start(empty, line.port, "backfill", str(days[0]), str(days[-1]), "--jobs", "1")
-    until = time.monotonic() + 240
     while not (empty / "work" / f"day={days[1]}" / "clusters.parquet").exists():
-        assert run.poll() is None and time.monotonic() < until
+        assert run.poll() is None
         time.sleep(0.02)
     line.cut()
     said = _said(run)

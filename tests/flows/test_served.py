@@ -301,7 +301,6 @@ def test_command_line_through_prefect(server, empty, captures, days, tmp_path, g
         capture_output=True,
         text=True,
         env={**os.environ, "PREFECT_API_URL": server, "PYTHONPATH": str(_ROOT)},
-        timeout=120,
         check=False,
     )
     assert done.stdout == ""

@@ -36,14 +36,12 @@ def _scheduled(deployment_id, day):
 
 
 def _ended(run):
-    until = time.monotonic() + 240
-    while time.monotonic() < until:
+    while True:
         with _client() as client:
             state = client.read_flow_run(run).state
         if state.is_final():
             return state
         time.sleep(0.25)
-    raise AssertionError("the run does not end")
 
 
 def _everything(client, path):
@@ -136,9 +134,8 @@ def test_a_worker_is_killed(server, empty, captures, direct, days, rows, fault):
         [sys.executable, "-m", "prefect", *words], env=env, stdout=subprocess.DEVNULL
     )
     _scheduled(made, days[-1])
-    until = time.monotonic() + 240
     while not (empty / "work" / f"day={days[1]}" / "clusters.parquet").exists():
-        assert time.monotonic() < until and worker.poll() is None
+        assert worker.poll() is None
         time.sleep(0.02)
     for process in of_home(empty):
         os.kill(process, signal.SIGKILL)
