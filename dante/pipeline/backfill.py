@@ -80,6 +80,8 @@ def day_states(context: Context) -> dict[date, str]:
     `done`; `stale`: done, from what is no longer so; `waiting`: not done; `broken`: not done, for
     it broke its contract and has nothing new; `gone`: done, and its packets are no longer there.
     """
+    if not context.days and not context.home.state.exists():
+        return {}  # a home that is not there is not made by looking at it
     fresh: Mapping[date, str] = {}
     known: Mapping[date, str] = {}
     broken: Mapping[date, str] = {}
@@ -332,6 +334,8 @@ def forget_days(context: Context, gone: tuple[date, ...]) -> None:
 
 def is_current(context: Context) -> bool:
     """Whether what is published is of the state as it is."""
+    if not context.home.state.is_file():
+        return True
     with seen_state(context.home, wait=60) as state:
         return state is None or is_published(context.home, state)
 

@@ -248,12 +248,14 @@ def seen_state(home: Home, *, wait: float = 0.0) -> Iterator[State | None]:
     Raises:
         BusyError, DanteError: as `open_state`, or it is of another version and must be updated.
     """
-    if not home.state.is_file():
-        yield None
-        return
-    if all(os.access(place, os.W_OK) for place in (home.root, home.state)):
+    there = home.state.is_file()
+    places = [home.root, home.state] if there else [home.root]
+    if all(os.access(place, os.W_OK) for place in places):
         with open_state(home, wait=wait) as state:
             yield state
+        return
+    if not there:
+        yield None
         return
     con = _connect(home, wait, read_only=True)
     try:
