@@ -112,7 +112,7 @@ class TrackSettings(_Section):
     end_after: int = Field(
         365, ge=1, description="days without senders until a sleeping track ends"
     )
-    merge_after: int = Field(3, ge=1, description="days a track's senders work for another")
+    merge_after: int = Field(2, ge=1, description="days a track's senders work for another")
 
 
 class ThreatSettings(_Section):

@@ -149,7 +149,7 @@ def _networks(
     left, right = (counts_on(keys, side, lambda g: g.networks) for side in (ours, theirs))
     left = _shares(left)
     new = np.array([new_network(group) for group in theirs])
-    known = (1 - new) / np.array([group.senders for group in theirs])
+    known = (1 - new) / np.array([group.placed for group in theirs])
     # Most of a group's networks the other is not in, and that says the same of each of them.
     them = np.repeat(np.arange(len(theirs)), np.diff(right.indptr))
     right.data = np.log1p(right.data * (known / new)[them] / anybody[right.indices])

@@ -58,6 +58,11 @@ class Histogram:
     forgotten: float
 
     @property
+    def placed(self) -> float:
+        """Senders in networks, each as often as it counts there."""
+        return float(self.networks.weights.sum()) + self.forgotten
+
+    @property
     def lone(self) -> float:
         """Senders in networks that, as far as is known, no other of them is in."""
         weights = self.networks.weights
@@ -135,7 +140,11 @@ def scaled(old: Histogram, by: float) -> Histogram:
 
 
 def mixed(old: Histogram, new: Histogram) -> Histogram:
-    """Both groups together."""
+    """What a group has shown before and what it shows now.
+
+    A network counts the larger of both: who stays for days is not many there, and says nothing of
+    where the next one will be.
+    """
     words = _sum(old.words, new.words)
     users = _sum(Counts(old.words.keys, old.users), Counts(new.words.keys, new.users)).weights
     return _bounded(
@@ -144,8 +153,8 @@ def mixed(old: Histogram, new: Histogram) -> Histogram:
         users,
         _sum(old.traits, new.traits),
         old.hours + new.hours,
-        _sum(old.networks, new.networks),
-        old.forgotten + new.forgotten,
+        _larger(old.networks, new.networks),
+        max(old.forgotten, new.forgotten),
     )
 
 
@@ -171,6 +180,15 @@ def _sum(one: Counts, other: Counts) -> Counts:
     weights = np.zeros(len(keys))
     weights[np.searchsorted(keys, one.keys)] += one.weights
     weights[np.searchsorted(keys, other.keys)] += other.weights
+    return Counts(keys, weights)
+
+
+def _larger(one: Counts, other: Counts) -> Counts:
+    keys = np.union1d(one.keys, other.keys)
+    weights = np.zeros(len(keys))
+    weights[np.searchsorted(keys, one.keys)] = one.weights
+    place = np.searchsorted(keys, other.keys)
+    weights[place] = np.maximum(weights[place], other.weights)
     return Counts(keys, weights)
 
 

@@ -54,7 +54,7 @@ def smooth_hours(hours: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def new_network(group: Histogram) -> float:
     """How likely the next sender of a group is in a network none of it was in."""
-    return min((group.lone + 0.5) / (group.senders + 1), 1.0)
+    return min((group.lone + 0.5) / (group.placed + 1), 1.0)
 
 
 def likeliest(
@@ -64,6 +64,7 @@ def likeliest(
     nobody: Nobody,
     own: NDArray[np.int64],
     bonus: sparse.csr_array | None = None,
+    counted: float = 1.0,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """The group each sender is likeliest of, or -1 for none, and how probable that is, (n,) each.
 
@@ -72,10 +73,11 @@ def likeliest(
         groups: histograms of at least a fraction of a sender each, at least one.
         sizes: (len(groups),) how many senders of today each is expected to have.
         nobody: who is of none.
-        own: (n,) the group each sender is counted in, or -1: nobody is known by his own network.
+        own: (n,) the group each sender is counted in, or -1: nobody is known by his own count.
         bonus: (n, len(groups)) what else speaks for a group, as a logarithm.
+        counted: how much each sender counts in its own group.
     """
-    odds = _Odds(evidence, groups, sizes, nobody)
+    odds = _Odds(evidence, groups, sizes, nobody, counted)
     best = np.empty(evidence.n, dtype=np.int64)
     strength = np.empty(evidence.n)
     for first in range(0, evidence.n, _ROWS):
@@ -127,13 +129,14 @@ class _Odds:
         groups: Sequence[Histogram],
         sizes: NDArray[np.float64],
         nobody: Nobody,
+        counted: float = 1.0,
     ) -> None:
         self.evidence = evidence
-        self.words = _Words(evidence, groups, nobody)
-        self.traits = _traits(evidence, groups, nobody)
+        self.words = _Words(evidence, groups, nobody, counted)
+        self.traits, self.others = _traits(evidence, groups, nobody, counted)
         self.together = _together(evidence, nobody, self.traits[:, -1])
         self.hours = _hours(groups)
-        self.networks = _Networks(evidence, groups)
+        self.networks = _Networks(evidence, groups, counted)
         strangers = max(int(nobody.senders.sum()), 1)
         prior = np.append(np.maximum(sizes, _LEAST), strangers)
         self.prior = np.log(prior / prior.sum())
@@ -147,6 +150,14 @@ class _Odds:
         table += self.words.of(rows, own)
         shown, which = np.unique(evidence.combination[rows], return_inverse=True)
         table += (evidence.combinations[shown] @ self.traits)[which]
+        # Nor by what he alone shows in his headers: Mirai draws a window at its start.
+        shows = evidence.combinations[evidence.combination[rows]]
+        row = np.repeat(np.arange(len(own)), np.diff(shows.indptr))
+        counted = own[row] >= 0
+        row, trait = row[counted], shows.indices[counted]
+        here = np.flatnonzero(own >= 0)
+        more = np.bincount(row, self.others[own[row], trait], minlength=len(own))
+        table[here, own[here]] += more[here]
         table[:, -1] += self.together[evidence.combination[rows]]
         table += self.prior
         self.networks.add(table, rows, own)
@@ -160,12 +171,13 @@ class _Networks:
     network and a group that is in it are worked out: some of each, and not all of all.
     """
 
-    def __init__(self, evidence: Evidence, groups: Sequence[Histogram]) -> None:
+    def __init__(self, evidence: Evidence, groups: Sequence[Histogram], counted: float) -> None:
         self.evidence = evidence
+        self.counted = counted
         share = np.array([new_network(group) for group in groups])
         self.new = np.log(share)
         """(groups,) logarithm where no sender of the group is in the network."""
-        self.known = (1 - share) / np.array([max(group.senders, 1.0) for group in groups])
+        self.known = (1 - share) / np.array([max(group.placed, 1.0) for group in groups])
         self.share = share
         seen = counts_on(evidence.networks, groups, lambda group: group.networks)
         self.seen = seen.T.tocsr()
@@ -178,7 +190,7 @@ class _Networks:
         pairs = self.seen[network].tocoo()
         row, group = pairs.row, pairs.col
         # Nobody is known by his own network.
-        counts = np.maximum(pairs.data - (own[row] == group), 0)
+        counts = np.maximum(pairs.data - self.counted * (own[row] == group), 0)
         odds = counts * self.known[group] / self.evidence.network_odds[network[row]]
         table[row, group] += np.log1p(odds / self.share[group])
 
@@ -186,8 +198,11 @@ class _Networks:
 class _Words:
     """How likely each group, and chance, makes each word."""
 
-    def __init__(self, evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> None:
+    def __init__(
+        self, evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody, counted: float
+    ) -> None:
         self.evidence = evidence
+        self.counted = counted
         new, other = np.empty(len(groups)), np.empty(len(groups))
         for row, group in enumerate(groups):
             once = group.users[group.users <= 1 + _LEAST].sum()
@@ -215,7 +230,7 @@ class _Words:
         counted = own[row] >= 0
         row, word, says = row[counted], telling.indices[counted], telling.data[counted]
         group = own[row]
-        mine = self.each[group] / self.evidence.breadth[rows][row]
+        mine = self.counted * self.each[group] / self.evidence.breadth[rows][row]
         odds = self.odds[word, group]
         others = np.maximum(odds - mine, self.other[group])
         more = np.bincount(row, says * np.log(others / odds), minlength=len(own))
@@ -237,8 +252,10 @@ def _popular(evidence: Evidence, nobody: Nobody) -> NDArray[np.float64]:
     return np.asarray((again + _UNSEEN * _POPULAR * evidence.word_shares) / (users.sum() + _UNSEEN))
 
 
-def _traits(evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> NDArray[np.float64]:
-    """(t, groups + 1) logarithms."""
+def _traits(
+    evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody, counted: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(t, groups + 1) logarithms; and what is to be added for whoever is counted in the group."""
     counts = np.vstack(
         [
             counts_on(evidence.traits, groups, lambda group: group.traits).toarray(),
@@ -246,13 +263,17 @@ def _traits(evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody) -> 
         ]
     )
     everybody = evidence.shown(np.ones(evidence.n, dtype=np.bool_))
-    odds = np.empty_like(counts)
+    odds, others = np.empty_like(counts), np.empty_like(counts)
     for field in np.unique(evidence.fields):
         mine = evidence.fields == field
         common = everybody[mine] / everybody[mine].sum()
         shown = counts[:, mine].sum(axis=1, keepdims=True)
         odds[:, mine] = (counts[:, mine] + common) / (shown + 1)
-    return np.ascontiguousarray(np.log(odds).T)
+        others[:, mine] = (np.maximum(counts[:, mine] - counted, 0) + common) / (
+            np.maximum(shown - counted, 0) + 1
+        )
+    odds = np.log(odds)
+    return np.ascontiguousarray(odds.T), np.log(others[:-1]) - odds[:-1]
 
 
 def _together(

@@ -32,6 +32,7 @@ from dante.sequences import (
     PROFILES_VERSION,
     DaySequences,
     day_sequences,
+    read_rows,
     read_sequences,
     write_sequences,
 )
@@ -43,7 +44,7 @@ from dante.store.state import DayRecord, RunRecord, open_state
 
 if TYPE_CHECKING:
     from dante.embedding import PortModel
-    from dante.tracking import DayTracks, Floods
+    from dante.tracking import DayTracks, Earlier, Floods
 
 # What learns, clusters and tracks is loaded by the stage that needs it: to read a file, no
 # science is needed, and it takes longer to load than a small file to read.
@@ -241,7 +242,9 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
     benign = context.benign(day)
     with open_state(context.home, wait=_WAIT) as state:
         memory = load_memory(state, day, window=settings.track.window)
-        found = track_day(day, made.senders, members, ports, memory, settings, benign)
+        found = track_day(
+            day, made.senders, members, ports, memory, settings, benign, _earlier(context, day)
+        )
         floods = find_floods(
             day, made.senders, load_volumes(state, day), settings=settings.threat, benign=benign
         )
@@ -249,6 +252,27 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
         record = _record(context, day, made, ports, found, floods, before)
         state.commit_day(record, run)
     return record
+
+
+def _earlier(context: Context, day: date) -> "Earlier":
+    """What senders did on the days before that the lake still has."""
+    from dante.tracking import EARLIER, WINDOW
+
+    before = [past for past in context.days if 0 < (day - past).days < WINDOW]
+
+    def read(src: pl.Series) -> pl.DataFrame:
+        found = [pl.DataFrame(schema=EARLIER)]
+        for past in before:
+            path, inputs = context.home.profiles(past), _profile_inputs(context, past)
+            rows = read_rows(path, src, inputs=inputs)
+            if rows is None:
+                sequences(context, past)
+                rows = read_rows(path, src, inputs=inputs)
+            if rows is not None:
+                found.append(rows.with_columns(day=pl.lit(past)).select(EARLIER.keys()))
+        return pl.concat(found)
+
+    return read
 
 
 # A commit waits this many seconds for a publication or another short holder of the state.

@@ -1,6 +1,6 @@
 """A day's packets as one port sequence a sender, and what else each sender shows of itself."""
 
-from dante.sequences.files import PROFILES_VERSION, read_sequences, write_sequences
+from dante.sequences.files import PROFILES_VERSION, read_rows, read_sequences, write_sequences
 from dante.sequences.sentences import SENDERS, DaySequences, day_sequences
 from dante.sequences.traits import TRAITS
 
@@ -10,6 +10,7 @@ __all__ = [
     "TRAITS",
     "DaySequences",
     "day_sequences",
+    "read_rows",
     "read_sequences",
     "write_sequences",
 ]

@@ -10,7 +10,7 @@ from dante.labels.tools import RULES_VERSION
 from dante.sequences.sentences import DaySequences, typed
 from dante.store.home import write_whole
 
-__all__ = ["PROFILES_VERSION", "read_sequences", "write_sequences"]
+__all__ = ["PROFILES_VERSION", "read_rows", "read_sequences", "write_sequences"]
 
 PROFILES_VERSION: Final = f"2.{RULES_VERSION}"
 """Other than it was when the same packets make other profiles."""
@@ -51,6 +51,38 @@ def read_sequences(path: Path) -> tuple[DaySequences, str]:
         )
         return sequences, metadata["inputs"]
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DanteError(
+            f"the profiles {path.parent.name}/{path.name} cannot be read ({error}); delete the "
+            "file and run its day again"
+        ) from None
+
+
+def read_rows(path: Path, src: pl.Series, *, inputs: str) -> pl.DataFrame | None:
+    """Some senders' rows of a day's sequences, without sentences, by src.
+
+    Args:
+        path: a file of `write_sequences`.
+        src: the senders.
+        inputs: the digest it must be of.
+
+    Returns:
+        None where there is no such file, or it was made from something else.
+
+    Raises:
+        DanteError: the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        if pl.read_parquet_metadata(path).get("inputs") != inputs:
+            return None
+        return (
+            pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            .filter(pl.col("src").is_in(src.implode()))
+            .drop("sentence", "counts")
+            .collect(engine="in-memory")
+        )
+    except (OSError, pl.exceptions.PolarsError) as error:
         raise DanteError(
             f"the profiles {path.parent.name}/{path.name} cannot be read ({error}); delete the "
             "file and run its day again"

@@ -24,7 +24,10 @@ from dante.tracking.track import Track
 
 __all__ = ["Assigned", "assign"]
 
-_ROUNDS: Final = 2
+_ROUNDS: Final = 3
+# Where two tracks are one cluster, all of it was put into one of them: what they did before must
+# say whose it is before today's senders do.
+_AT_FIRST: Final = 0.2
 # Log bonus of a member of a newborn's cluster, and of a sender for the track it was in.
 _NEWBORN: Final = 3.0
 _RETURNING: Final = 50.0
@@ -96,12 +99,14 @@ def assign(
         + [0.0] * len(newborn)
     )
     strength = np.ones(evidence.n)
-    for _ in range(_ROUNDS):
-        shown = _shown(evidence, now, remembered, [groups[c] for c in newborn.tolist()])
+    born = [groups[c] for c in newborn.tolist()]
+    for turn in range(_ROUNDS):
+        weight = 1.0 if turn else _AT_FIRST
+        shown = _shown(evidence, now, remembered, born, weight)
         counts = np.bincount(now[now >= 0], minlength=len(of_track))
         sizes = np.maximum(counts, expected)
         nobody = Nobody(now < 0, MARGIN)
-        now, strength = likeliest(evidence, shown, sizes, nobody, now, bonus)
+        now, strength = likeliest(evidence, shown, sizes, nobody, now, bonus, weight)
     enough = np.array(
         [
             settings.few if c >= 0 and tracks[c].state == "active" else min_senders
@@ -118,8 +123,9 @@ def _shown(
     now: NDArray[np.int64],
     remembered: Sequence[Histogram],
     newborn: Sequence[Histogram],
+    weight: float,
 ) -> list[Histogram]:
-    """What each activity has shown, today's senders with it."""
+    """What each activity has shown, today's senders with it, for tracks by a weight."""
     before = [*remembered, *newborn]
     today = histograms(evidence, now, len(before))
     shown = []
@@ -127,7 +133,7 @@ def _shown(
         if not new.senders:
             shown.append(old)
         else:
-            shown.append(mixed(old, new) if activity < len(remembered) else new)
+            shown.append(mixed(old, scaled(new, weight)) if activity < len(remembered) else new)
     return shown
 
 
@@ -143,7 +149,8 @@ def _bonus(
     The steadier a track, the more. Whoever is in a newborn's cluster is not held back by that.
     """
     column = {track.track_id: activity for activity, track in enumerate(live)}
-    known = members.filter(pl.col("track_id").is_in(list(column)))
+    newest = members.sort("last_day", "track_id").unique("src", keep="last", maintain_order=True)
+    known = newest.filter(pl.col("track_id").is_in(list(column)))
     src, track_id = known["src"].to_numpy(), known["track_id"].to_numpy()
     place = np.searchsorted(evidence.src, src)
     here = place < evidence.n

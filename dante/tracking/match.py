@@ -40,6 +40,9 @@ _NEVER: Final = -9.0
 _LONG_AWAY: Final = 2  # days
 _MOVED: Final = 0.5
 _SURE: Final = 0.99
+# What a track loses in log odds for each factor e that a cluster is larger or smaller than it was.
+_SIZE: Final = 0.5
+_LEAST: Final = 1e-3  # the part of them that it keeps in any case
 
 
 @dataclass(frozen=True)
@@ -183,18 +186,24 @@ def match_clusters(
     probability: NDArray[np.float64],
     likeness: Likeness,
     same_day: NDArray[np.float64],
+    of_cluster: NDArray[np.float64],
+    grown: NDArray[np.float64],
     settings: TrackSettings,
 ) -> Matches:
     """Choose the track each cluster continues.
 
-    First every track gets at most one cluster so that the sum of log odds is largest; then clusters
-    left over join the track they likeliest are of, unless they are plainly another activity than
-    what continues that track today.
+    First every track gets at most one cluster so that the sum of log odds is largest, less what
+    speaks against a cluster of another size; then clusters left over join the track that most of
+    their senders were in, or the one they likeliest are of, unless they are plainly another
+    activity than what continues that track today. Whether a track is then two is told by several
+    days (`dante.tracking.parting`).
 
     Args:
         probability: (clusters, tracks), from `probabilities`.
         likeness: the numbers behind it.
         same_day: (clusters, clusters) that two of the day's clusters are one activity.
+        of_cluster: (clusters, tracks) share of the cluster's senders that the track had.
+        grown: (clusters, tracks) logarithm of how much larger the cluster is than the track was.
         settings: thresholds.
     """
     from scipy.optimize import linear_sum_assignment
@@ -204,11 +213,18 @@ def match_clusters(
         return Matches(track, probability, likeness)
     odds = np.log(probability) - np.log1p(-probability)
     surplus = np.maximum(odds - np.log(settings.match / (1 - settings.match + 1e-9)), 0)
+    # Of several tracks that it may be, a cluster is rather one of its size.
+    surplus = np.maximum(surplus - _SIZE * np.abs(grown), _LEAST * surplus)
     rows, columns = linear_sum_assignment(surplus, maximize=True)
     good = surplus[rows, columns] > 0
     track[rows[good]] = columns[good]
     main = dict(zip(columns[good].tolist(), rows[good].tolist(), strict=True))
+    going_on = np.isin(np.arange(probability.shape[1]), columns[good])
     for row in np.flatnonzero(track < 0).tolist():
+        theirs = of_cluster[row] * going_on
+        if theirs.max() >= settings.shared:
+            track[row] = theirs.argmax()
+            continue
         likeliest = int(probability[row].argmax())
         if probability[row, likeliest] < settings.fragment:
             continue

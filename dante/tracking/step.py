@@ -8,34 +8,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from dante.clustering import (
-    Evidence,
-    Histogram,
-    are_rivals,
-    evidence_of,
-    groups_of,
-    one_activity,
-)
-from dante.clustering.histogram import histograms, mixed, scaled
+from dante.clustering.histogram import mixed, scaled
 from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.labels.names import track_name
 from dante.labels.scanners import BenignNetworks
 from dante.schema import address_text
-from dante.tracking.assign import Assigned, assign
 from dante.tracking.behaviour import Behaviour, similarity, top_word
-from dante.tracking.decisions import day_decisions
-from dante.tracking.match import (
-    Matches,
-    Overlap,
-    match_clusters,
-    probabilities,
-    sender_overlap,
-)
 from dante.tracking.news import find_threats
+from dante.tracking.parting import Earlier, nothing_earlier
 from dante.tracking.sample import sample_senders
 from dante.tracking.shapes import is_sweep
 from dante.tracking.summary import top_networks, top_ports
+from dante.tracking.today import Today, behaviour_of, compare_day
 from dante.tracking.tool import common_tool
 from dante.tracking.track import TRACK_STATES, Event, Memory, Track
 
@@ -78,28 +63,6 @@ class DayTracks:
     held: pl.DataFrame
 
 
-@dataclass(frozen=True)
-class _Day:
-    """A day's activities beside the tracks before it.
-
-    `members` has src, packets, activity (null: none) and strength of every sender; `shown` and
-    `sizes` are of the activities, which are those with senders today; all arrays of pairs are
-    (activities, tracks).
-    """
-
-    day: date
-    members: pl.DataFrame
-    activities: tuple[int, ...]
-    assigned: Assigned
-    shown: dict[int, Histogram]
-    sizes: NDArray[np.int64]
-    packets: NDArray[np.int64]
-    alike: NDArray[np.float64]
-    probability: NDArray[np.float64]
-    overlap: Overlap
-    decisions: pl.DataFrame
-
-
 def track_day(
     day: date,
     senders: pl.DataFrame,
@@ -108,6 +71,7 @@ def track_day(
     memory: Memory,
     settings: Settings,
     benign: BenignNetworks,
+    earlier: Earlier = nothing_earlier,
 ) -> DayTracks:
     """Follow the tracks through one day.
 
@@ -119,9 +83,10 @@ def track_day(
         memory: what was known before.
         settings: thresholds.
         benign: networks of known benign scanners.
+        earlier: what senders did on the days before.
     """
-    today = _compare(day, senders, members, model, memory, settings)
-    tracks = list(memory.tracks)
+    today = compare_day(day, senders, members, model, memory, earlier, settings)
+    tracks = list(today.tracks)
     changed: dict[int, Track] = {}
     events: list[dict[str, object]] = []
     track_of: dict[int, int] = {}
@@ -145,10 +110,18 @@ def track_day(
         track = _birth(next_id + len(born), activity, today, model, settings)
         born.append(track)
         track_of[activity] = track.track_id
-        nearest = int(today.alike[activity].argmax()) if tracks else None
-        events.append(_event(day, track, "birth", None, today, activity, nearest))
+        if (part := today.parted.get(activity)) is not None:
+            if part.new:
+                events.append(_event(day, track, "birth", None, today, activity, part.parent))
+            else:
+                old = tracks[part.parent]
+                events.append(_event(day, track, "split", old, today, activity, part.parent))
+            continue
         if (parent := _parent(activity, today, alive, settings)) is not None:
             events.append(_event(day, track, "split", tracks[parent], today, activity, parent))
+            continue
+        nearest = int(today.alike[activity].argmax()) if tracks else None
+        events.append(_event(day, track, "birth", None, today, activity, nearest))
 
     for column, track in enumerate(tracks):
         if column in changed:
@@ -185,129 +158,7 @@ def track_day(
     )
 
 
-def _compare(
-    day: date,
-    senders: pl.DataFrame,
-    members: pl.DataFrame,
-    model: PortModel,
-    memory: Memory,
-    settings: Settings,
-) -> _Day:
-    chosen = senders.filter(~members["astray"])
-    inside = members.filter(~pl.col("astray"))
-    evidence = evidence_of(chosen)
-    labels = inside["cluster_id"].fill_null(-1).to_numpy().astype(np.int64)
-    groups = groups_of(evidence, labels)
-    matches = _match(day, inside, evidence, labels, groups, model, memory, settings)
-    assigned = assign(
-        evidence,
-        labels,
-        groups,
-        matches.track,
-        memory.tracks,
-        memory.members,
-        day,
-        settings.track,
-        min_senders=settings.cluster.min_senders,
-    )
-    found = pl.DataFrame(
-        {"src": chosen["src"], "activity": assigned.labels, "strength": assigned.strength},
-        schema={"src": pl.UInt64, "activity": pl.Int64, "strength": pl.Float64},
-    ).with_columns(pl.when(pl.col("activity") >= 0).then("activity"))
-    everyone = members.select("src", "packets", "cluster_id").join(
-        found, on="src", how="left", maintain_order="left"
-    )
-    number = len(assigned.tracks)
-    totals = (
-        everyone.filter(pl.col("activity").is_not_null())
-        .group_by("activity")
-        .agg(n=pl.len(), packets=pl.col("packets").sum())
-        .sort("activity")
-    )
-    present = totals["activity"].to_list()
-    sizes, packets = np.zeros(number, np.int64), np.zeros(number, np.int64)
-    sizes[present], packets[present] = totals["n"].to_numpy(), totals["packets"].to_numpy()
-    counted = histograms(evidence, assigned.labels, number)
-    shown = {a: counted[a] for a in present}
-    overlap = sender_overlap(
-        found.drop_nulls("activity").select("src", cluster_id="activity"),
-        sizes,
-        memory.tracks,
-        memory.members,
-    )
-    alike = np.zeros((number, len(memory.tracks)))
-    alike[present] = similarity(
-        [_behaviour(shown[a]) for a in present],
-        [Behaviour(track.words, track.weights) for track in memory.tracks],
-        model,
-        everyday_share=settings.cluster.everyday_share,
-    )
-    return _Day(
-        day=day,
-        members=everyone,
-        activities=tuple(present),
-        assigned=assigned,
-        shown=shown,
-        sizes=sizes,
-        packets=packets,
-        alike=alike,
-        probability=_by_activity(matches, assigned),
-        overlap=overlap,
-        decisions=day_decisions(day, matches, memory.tracks),
-    )
-
-
-def _match(
-    day: date,
-    members: pl.DataFrame,
-    evidence: Evidence,
-    labels: NDArray[np.int64],
-    groups: list[Histogram],
-    model: PortModel,
-    memory: Memory,
-    settings: Settings,
-) -> Matches:
-    if not groups or not memory.tracks:
-        none = np.zeros((len(groups), len(memory.tracks)))
-        return Matches(np.full(len(groups), -1, dtype=np.int64), none, {})
-    everyday_share = settings.cluster.everyday_share
-    clustered = members.drop_nulls("cluster_id").select("src", "cluster_id")
-    sizes = np.bincount(labels[labels >= 0]).astype(np.int64)
-    overlap = sender_overlap(clustered, sizes, memory.tracks, memory.members)
-    probability, numbers = probabilities(
-        groups,
-        memory.tracks,
-        overlap,
-        model,
-        evidence,
-        day,
-        everyday_share=everyday_share,
-        min_senders=settings.cluster.min_senders,
-    )
-    same_day = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
-    for one, other in np.argwhere(np.triu(same_day, 1) > settings.track.same_day).tolist():
-        if are_rivals(evidence, np.flatnonzero(labels == one), np.flatnonzero(labels == other)):
-            same_day[one, other] = same_day[other, one] = 0.0
-    return match_clusters(probability, numbers, same_day, settings.track)
-
-
-def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:
-    """The probability of the best cluster behind each activity, for each track; NaN without one."""
-    table = np.full((len(assigned.tracks), matches.probability.shape[1]), np.nan)
-    for activity, (track, cluster) in enumerate(
-        zip(assigned.tracks.tolist(), assigned.clusters.tolist(), strict=True)
-    ):
-        rows = np.flatnonzero(matches.track == track) if track >= 0 else np.array([cluster])
-        if len(rows):
-            table[activity] = matches.probability[rows].max(axis=0)
-    return table
-
-
-def _behaviour(shown: Histogram) -> Behaviour:
-    return Behaviour(shown.words.keys.astype(np.uint32), shown.words.weights)
-
-
-def _continue(track: Track, column: int, activity: int, today: _Day, settings: Settings) -> Track:
+def _continue(track: Track, column: int, activity: int, today: Today, settings: Settings) -> Track:
     returned = track.state == "asleep"
     size = int(today.sizes[activity])
     kept = float(today.overlap.of_track[activity, column])
@@ -329,16 +180,20 @@ def _continue(track: Track, column: int, activity: int, today: _Day, settings: S
 
 
 def _birth(
-    track_id: int, activity: int, today: _Day, model: PortModel, settings: Settings
+    track_id: int, activity: int, today: Today, model: PortModel, settings: Settings
 ) -> Track:
     shown = today.shown[activity]
-    behaviour = _behaviour(shown)
+    behaviour = behaviour_of(shown)
     told_by = (
         None
         if is_sweep(behaviour)
         else top_word(behaviour, model, everyday_share=settings.cluster.everyday_share)
     )
     size = int(today.sizes[activity])
+    part = today.parted.get(activity)
+    parent = None if part is None or part.new else today.tracks[part.parent]
+    if part is not None and part.mine is not None:
+        shown = mixed(scaled(part.mine, settings.track.keep), shown)
     return Track(
         track_id=track_id,
         name=track_name(told_by, common_tool(shown), track_id),
@@ -351,14 +206,16 @@ def _birth(
         size=float(size),
         shown=shown,
         senders=np.empty(0, dtype=np.uint64),
-        news_day=today.day,
-        news_away=None,
-        raised=0,
-        stability=0.0,
+        news_day=today.day if parent is None else parent.news_day,
+        news_away=None if parent is None else parent.news_away,
+        raised=0 if parent is None else parent.raised,
+        stability=0.0 if parent is None else parent.stability,
     )
 
 
-def _parent(activity: int, today: _Day, alive: NDArray[np.bool_], settings: Settings) -> int | None:
+def _parent(
+    activity: int, today: Today, alive: NDArray[np.bool_], settings: Settings
+) -> int | None:
     """Position of the track most of a newborn's senders come from, if it lives on today."""
     share = np.where(alive, today.overlap.of_cluster[activity], 0)
     if not len(share) or share.max() < settings.track.shared:
@@ -369,7 +226,7 @@ def _parent(activity: int, today: _Day, alive: NDArray[np.bool_], settings: Sett
 
 
 def _fate(
-    track: Track, today: _Day, memory: Memory, settings: Settings
+    track: Track, today: Today, memory: Memory, settings: Settings
 ) -> tuple[Track, Event, int | None, int] | None:
     """What becomes of a track without senders today: the track, event, heir, shared senders."""
     away = (today.day - track.last_day).days
@@ -384,7 +241,7 @@ def _fate(
     return None
 
 
-def _heir(track: Track, today: _Day, memory: Memory, settings: Settings) -> tuple[int, int] | None:
+def _heir(track: Track, today: Today, memory: Memory, settings: Settings) -> tuple[int, int] | None:
     """The track that most of a silent track's last senders work for today, and how many do."""
     last = memory.members.filter(
         (pl.col("track_id") == track.track_id) & (pl.col("last_day") == track.last_day)
@@ -427,7 +284,7 @@ def _event(
     track: Track,
     event: Event,
     related: Track | None,
-    today: _Day,
+    today: Today,
     activity: int,
     column: int | None,
 ) -> dict[str, object]:

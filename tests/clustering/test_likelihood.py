@@ -63,7 +63,7 @@ def _oracle(
         unseen = TUNED._UNSEEN * TUNED._POPULAR * share(word)
         return (again + unseen) / (sum(map(len, several)) + TUNED._UNSEEN)
 
-    def trait(counts: dict[int, float], name: str, value: int) -> float:
+    def trait(counts: dict[int, float], name: str, value: int, itself: int = 0) -> float:
         code = int(trait_codes(name, pl.Series([value]))[0])
         field = code >> 32
         everybody = [row[name] for row in rows if row[name] is not None]
@@ -72,7 +72,8 @@ def _oracle(
         # Only what somebody shows today is counted.
         todays = {int(trait_codes(name, pl.Series([each]))[0]) for each in everybody}
         shown = sum(n for key, n in counts.items() if key in todays)
-        return log((counts.get(code, 0) + common) / (shown + 1))
+        counted = max(counts.get(code, 0) - itself, 0)
+        return log((counted + common) / (max(shown, 1) if itself else shown + 1))
 
     table = []
     for i, row in enumerate(rows):
@@ -91,13 +92,14 @@ def _oracle(
                 others = max(words.get(word, 0) - mine, 0)
                 odds += tell * log((1 - new) * others / group.senders + other / CHANCE)
             counts = dict(zip(group.traits.keys.tolist(), group.traits.weights, strict=True))
-            odds += sum(trait(counts, x, row[x]) for x in COUNTED if row[x] is not None)
+            itself = int(own[i] == g)
+            odds += sum(trait(counts, x, row[x], itself) for x in COUNTED if row[x] is not None)
             smooth = _smooth(group.hours)
             odds += sum(log((smooth[h] + 1 / 24) / (group.senders + 1)) for h in hours) / len(hours)
             near = dict(zip(group.networks.keys.tolist(), group.networks.weights, strict=True))
-            strange = min((group.lone + 0.5) / (group.senders + 1), 1)
+            strange = min((group.lone + 0.5) / (group.placed + 1), 1)
             there = max(near.get(blocks[i], 0) - (own[i] == g), 0)
-            known = (1 - strange) * there / max(group.senders, 1)
+            known = (1 - strange) * there / max(group.placed, 1)
             line.append(odds + log(known + strange * anybody))
         odds = log(max(sum(strangers), 1) / total) + margin + log(anybody) + log(1 / 24)
         for word in row["words"]:

@@ -101,12 +101,14 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     probability = rng.random((clusters, tracks)) ** 2
     same_day = rng.random((clusters, clusters))
     same_day = (same_day + same_day.T) / 2
+    theirs, grown = rng.random((clusters, tracks)) / 2, rng.normal(size=(clusters, tracks))
     how = TrackSettings()
-    whole = match_clusters(probability, {}, same_day, how).track
+    whole = match_clusters(probability, {}, same_day, theirs, grown, how).track
     mix = np.random.Generator(np.random.PCG64(mixer))
     rows, columns = mix.permutation(clusters), mix.permutation(tracks)
+    place = np.ix_(rows, columns)
     mixed = match_clusters(
-        probability[np.ix_(rows, columns)], {}, same_day[np.ix_(rows, rows)], how
+        probability[place], {}, same_day[np.ix_(rows, rows)], theirs[place], grown[place], how
     ).track
     named = np.where(mixed >= 0, columns[mixed], -1)
     assert named.tolist() == whole[rows].tolist()
@@ -117,7 +119,8 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
 def test_no_clusters_or_no_tracks_match_nothing(shape: tuple[int, int]) -> None:
     """The first day, and a quiet one, have nothing to match."""
     none = np.zeros((shape[0], shape[0]))
-    made = match_clusters(np.zeros(shape), {}, none, TrackSettings())
+    pairs = np.zeros(shape)
+    made = match_clusters(pairs, {}, none, pairs, pairs, TrackSettings())
     assert made.track.tolist() == [-1] * shape[0]
 
 
@@ -125,9 +128,10 @@ def test_certainty_is_no_division_by_zero() -> None:
     """Probabilities as near to 0 and 1 as they come are matched without a warning."""
     low, high = 1 / (1 + np.exp(30)), 1 / (1 + np.exp(-30))
     with np.errstate(all="raise"):
-        made = match_clusters(
-            np.array([[high, low], [low, high]]), {}, np.eye(2), TrackSettings(match=1.0)
-        )
+        pairs = np.array([[high, low], [low, high]])
+        nothing = np.zeros((2, 2))
+        how = TrackSettings(match=1.0)
+        made = match_clusters(pairs, {}, np.eye(2), nothing, nothing, how)
         assert made.track.tolist() == [0, 1]
 
 

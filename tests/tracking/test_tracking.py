@@ -87,11 +87,11 @@ def test_neither_behaviour_nor_senders_is_a_birth(world: "World") -> None:
 
 
 def test_a_cluster_that_leaves_with_senders_is_a_split(world: "World") -> None:
-    """A new track is born by a split where its senders come from one that lives on."""
+    """A new track begins by a split where most of its senders come from one that lives on."""
     world.day(0, [(range(40), A)])
     found = world.day(1, [(range(25), A), (range(25, 40), B)])
-    assert _events(found) == [(1, "continue", None), (2, "birth", None), (2, "split", 1)]
-    assert found.lineage["shared_senders"].to_list() == [25, 0, 15]
+    assert _events(found) == [(1, "continue", None), (2, "split", 1)]
+    assert found.lineage["shared_senders"].to_list() == [25, 15]
 
 
 def test_two_alike_clusters_are_one_track(world: "World") -> None:
@@ -107,9 +107,8 @@ def test_two_alike_clusters_are_one_track(world: "World") -> None:
 def test_senders_that_go_over_merge_their_track(world: "World") -> None:
     """A track whose senders work for another for some days ends by a merge into it."""
     world.day(0, [(range(20), A), (range(20, 40), B)])
-    events = [_events(world.day(number, [(range(40), A)])) for number in (1, 2, 3)]
-    assert events[:2] == [[(1, "continue", None)]] * 2
-    assert events[2] == [(1, "continue", None), (2, "merge", 1)]
+    events = [_events(world.day(number, [(range(40), A)])) for number in (1, 2)]
+    assert events == [[(1, "continue", None)], [(1, "continue", None), (2, "merge", 1)]]
     assert world.states()[2]["state"] == "ended"
 
 
@@ -124,12 +123,12 @@ def test_a_few_senders_that_go_over_do_not_merge_a_large_track(world: "World") -
 
 
 def test_a_merged_track_never_comes_back(world: "World") -> None:
-    """After a merge the same behaviour and senders are a new track."""
+    """After a merge the same behaviour and senders are a new track, split from the heir."""
     world.day(0, [(range(20), A), (range(20, 40), B)])
     for number in (1, 2, 3):
         world.day(number, [(range(40), A)])
     found = world.day(4, [(range(20), A), (range(20, 40), B)])
-    assert set(_events(found)) >= {(1, "continue", None), (3, "birth", None)}
+    assert set(_events(found)) >= {(1, "continue", None), (3, "split", 1)}
     assert world.states()[2]["last_day"] == world.first
     assert 2 not in found.memberships["track_id"].to_list()
 
@@ -247,7 +246,8 @@ def test_a_histogram_stays_bounded(world: "World") -> None:
     assert len(state["words"]) == len(state["weights"]) == len(state["users"]) == 1024
     assert state["words"] == sorted(state["words"])
     assert len(state["networks"]) == len(state["network_senders"]) == 256
-    assert sum(state["network_senders"]) + state["forgotten"] == pytest.approx(state["heard"])
+    # Who is there on two days is in one network all the same.
+    assert sum(state["network_senders"]) + state["forgotten"] == pytest.approx(300)
 
 
 def test_the_first_day_has_no_threats(world: "World") -> None:
@@ -355,7 +355,7 @@ def test_what_holds_in_any_history(
         events = _events(found)
         assert len(set(events)) == len(events)
         for track_id, event, related in events:
-            if event == "birth":
+            if event in ("birth", "split"):
                 assert track_id == len(born) + 1
                 born[track_id] = world.states()[track_id]["name"]  # type: ignore[assignment]
             assert track_id in born
@@ -363,7 +363,7 @@ def test_what_holds_in_any_history(
             assert track_id not in ended
             assert (related is not None) == (event in ("split", "merge"))
         ended |= {track_id for track_id, event, _ in events if event in ("merge", "end")}
-        alive = {t for t, event, _ in events if event in ("birth", "continue", "recur")}
+        alive = {t for t, event, _ in events if event in ("birth", "split", "continue", "recur")}
         assert set(found.track_days["track_id"]) == alive
         assert set(found.memberships["track_id"].drop_nulls()) == alive
         assert found.track_days["senders"].sum() == sum(size for _, _, size in step)

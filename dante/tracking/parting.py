@@ -1,0 +1,298 @@
+"""Which tracks of a day are parted, and what each part has shown before.
+
+A track is looked at when its senders are in several clusters or use ports it was not known by, and
+once a week in any case.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dante.clustering.evidence import COUNTED, Evidence, evidence_of
+from dante.clustering.histogram import Histogram, histogram, scaled
+from dante.config import Settings
+from dante.embedding import PortModel
+from dante.sequences import SENDERS
+from dante.tracking.assign import Assigned
+from dante.tracking.behaviour import Behaviour
+from dante.tracking.match import Overlap, probabilities
+from dante.tracking.parts import company_of, find_parts
+from dante.tracking.shapes import is_sweep
+from dante.tracking.track import Memory, Track
+
+__all__ = ["EARLIER", "WINDOW", "Earlier", "Parted", "nothing_earlier", "part_tracks"]
+
+EARLIER: Final[dict[str, pl.DataType]] = {
+    "day": pl.Date(),
+    **{name: SENDERS[name] for name in ("src", "words", "hours", *COUNTED)},
+}
+"""What is read of the days before: one row a sender and day."""
+
+Earlier = Callable[[pl.Series], pl.DataFrame]
+"""The rows (`EARLIER`) of some senders, by src, on the `WINDOW` - 1 days before."""
+
+_WINDOWS: Final = (1, 3, 7)  # days, today the last, that are looked at together
+WINDOW: Final = max(_WINDOWS)
+"""Days, today with them, that say whether a track is two."""
+
+_SAMPLE: Final = 2048  # senders of a track that decide whether it is looked at closer
+_FIRST: Final = 3  # days a track is known before it is looked at
+_KNOWN: Final = 2.5  # what memory holds of a word used alike for three days, in its users of a day
+_SOME: Final = 0.02  # the share of a track's senders that makes a word new to it
+_IS: Final = 0.5  # how probably a part is another track that it goes there
+_FADES: Final = 0.8
+
+
+def nothing_earlier(src: pl.Series) -> pl.DataFrame:
+    """The rows where nothing is kept of earlier days: no track is parted then."""
+    return pl.DataFrame(schema=EARLIER)
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A part of a track that is a track of its own from today on.
+
+    Attributes:
+        parent: position of the track it was in.
+        mine, theirs: what it and the rest showed on the days before; None for nothing.
+        new: whether most of its senders were not seen in the track before.
+    """
+
+    parent: int
+    mine: Histogram | None
+    theirs: Histogram | None
+    new: bool
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """What all tracks of a day are parted by."""
+
+    day: date
+    senders: pl.DataFrame
+    evidence: Evidence
+    labels: NDArray[np.int64]
+    memory: Memory
+    model: PortModel
+    settings: Settings
+
+    @property
+    def least(self) -> int:
+        return self.settings.cluster.min_senders
+
+
+def part_tracks(
+    day: date,
+    senders: pl.DataFrame,
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    assigned: Assigned,
+    memory: Memory,
+    model: PortModel,
+    earlier: Earlier,
+    settings: Settings,
+) -> tuple[Assigned, dict[int, Parted]]:
+    """The day's activities after tracks that are two actors were parted.
+
+    A part that is another track of today goes there; any other is an activity of its own.
+
+    Args:
+        day: the day.
+        senders: its frame of `dante.sequences.SENDERS`, the rows of `evidence`.
+        evidence: the day's senders.
+        labels: (n,) their clusters, -1 for noise.
+        assigned: the day's activities.
+        memory: what was known before.
+        model: the day's.
+        earlier: what senders did before.
+        settings: of all.
+
+    Returns:
+        The activities, with one at the end for each new part; and those parts by activity.
+    """
+    ground = _Ground(day, senders, evidence, labels, memory, model, settings)
+    due = _due(ground, assigned)
+    if not due:
+        return assigned, {}
+    known = _known(ground, [memory.tracks[int(assigned.tracks[a])].track_id for a in due])
+    companies = [
+        np.union1d(evidence.src[assigned.labels == activity], before)
+        for activity, before in zip(due, known, strict=True)
+    ]
+    samples = [company[:: -(-len(company) // _SAMPLE)] for company in companies]
+    old = np.intersect1d(np.concatenate(samples), np.concatenate(known))
+    past = earlier(pl.Series("src", old, pl.UInt64))
+    now = assigned.labels.copy()
+    parted: dict[int, Parted] = {}
+    for activity, before, company, sample in zip(due, known, companies, samples, strict=True):
+        rows = _rows(ground, past, sample, before, now, activity)
+        other = _other(ground, rows, [])
+        if other is not None and len(sample) < len(company):
+            everybody = earlier(pl.Series("src", before, pl.UInt64))
+            rows = _rows(ground, everybody, company, before, now, activity)
+            other = _other(ground, rows, [other])
+        if other is None:
+            continue
+        leaves = (now == activity) & np.isin(evidence.src, other)
+        stays = (now == activity) & ~leaves
+        if min(leaves.sum(), stays.sum()) < ground.least:
+            continue
+        earlier_rows = rows.filter(pl.col("day") < day)
+        away = np.isin(earlier_rows["src"].to_numpy(), other)
+        # Who was there before keeps the track, be they fewer now.
+        if away.sum() / leaves.sum() > (~away).sum() / stays.sum() + 1:
+            leaves, away = stays, ~away
+        if (living := _living(ground, leaves, activity, assigned)) is not None:
+            now[leaves] = living
+            continue
+        fresh = len(assigned.tracks) + len(parted)
+        now[leaves] = fresh
+        unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
+        parted[fresh] = Parted(
+            parent=int(assigned.tracks[activity]),
+            mine=_shown(earlier_rows.filter(away)),
+            theirs=_shown(earlier_rows.filter(~away)),
+            new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
+        )
+    none = np.full(len(parted), -1, dtype=np.int64)
+    added = replace(
+        assigned,
+        tracks=np.append(assigned.tracks, none),
+        clusters=np.append(assigned.clusters, none),
+        labels=now,
+    )
+    return added, parted
+
+
+def _due(ground: _Ground, assigned: Assigned) -> list[int]:
+    """Activities that are looked at today."""
+    due = []
+    for activity, column in enumerate(assigned.tracks.tolist()):
+        mine = assigned.labels == activity
+        if column < 0 or mine.sum() < 2 * ground.least:
+            continue
+        track = ground.memory.tracks[column]
+        if is_sweep(Behaviour(track.words, track.weights)):
+            continue
+        clusters = ground.labels[mine]
+        several = (np.bincount(clusters[clusters >= 0]) >= ground.least).sum() > 1
+        age = track.days_active + 1 - _FIRST
+        if several or (age >= 0 and (age % WINDOW == 0 or _changed(ground, mine, track))):
+            due.append(activity)
+    return due
+
+
+def _changed(ground: _Ground, mine: NDArray[np.bool_], track: Track) -> bool:
+    """Whether senders of a track use words it has not been known by for some days."""
+    evidence = ground.evidence
+    users = np.asarray(evidence.uses[mine].sum(axis=0)).ravel()
+    often = np.flatnonzero(users >= max(ground.least, _SOME * mine.sum()))
+    words = evidence.words[often]
+    known = np.zeros(len(often))
+    place = np.searchsorted(track.words, words)
+    inside = place < len(track.words)
+    inside[inside] = track.words[place[inside]] == words[inside]
+    known[inside] = track.shown.users[place[inside]]
+    return bool((known < _KNOWN * users[often]).any())
+
+
+def _known(ground: _Ground, track_ids: list[int]) -> list[NDArray[np.uint64]]:
+    """Senders that were of each track when they were last of any, in the days looked at."""
+    newest = (
+        ground.memory.members.sort("last_day", "track_id")
+        .unique("src", keep="last", maintain_order=True)
+        .filter((pl.lit(ground.day) - pl.col("last_day")).dt.total_days() < WINDOW)
+    )
+    by_track = newest.filter(pl.col("track_id").is_in(track_ids)).partition_by(
+        "track_id", as_dict=True
+    )
+    nobody = newest.clear()
+    return [by_track.get((each,), nobody)["src"].to_numpy() for each in track_ids]
+
+
+def _rows(
+    ground: _Ground,
+    past: pl.DataFrame,
+    company: NDArray[np.uint64],
+    before: NDArray[np.uint64],
+    now: NDArray[np.int64],
+    activity: int,
+) -> pl.DataFrame:
+    """What a company did today and before.
+
+    Who is of another activity today says nothing about this one, nor does what newcomers did
+    before they came.
+    """
+    today = ground.evidence.src[now == activity]
+    elsewhere = ground.evidence.src[(now >= 0) & (now != activity)]
+    old = np.setdiff1d(np.intersect1d(company, before), elsewhere)
+    rows = [
+        past.filter(np.isin(past["src"].to_numpy(), old)),
+        ground.senders.filter(np.isin(ground.evidence.src, np.intersect1d(company, today)))
+        .with_columns(day=pl.lit(ground.day))
+        .select(EARLIER.keys()),
+    ]
+    return pl.concat(rows).sort("src", "day")
+
+
+def _other(
+    ground: _Ground, rows: pl.DataFrame, begin: list[NDArray[np.uint64]]
+) -> NDArray[np.uint64] | None:
+    """The senders of the smaller of two parts; None if there are no two.
+
+    `begin` has senders of a part to begin with; without any, today's clusters are tried.
+    """
+    for days in _WINDOWS:
+        seen = rows.filter((pl.lit(ground.day) - pl.col("day")).dt.total_days() < days)
+        if seen.is_empty():
+            continue
+        company = company_of(evidence_of(seen), ground.evidence)
+        seeds = [np.isin(company.src, each) for each in begin]
+        if not begin:
+            place = np.searchsorted(ground.evidence.src, company.src)
+            place[place == ground.evidence.n] = 0
+            here = ground.evidence.src[place] == company.src
+            clusters = np.where(here, ground.labels[place], -1)
+            several = np.unique(clusters[clusters >= 0]).tolist()
+            seeds = [clusters == each for each in several if len(several) > 1]
+        parts = find_parts(company, seeds, least=ground.least)
+        if parts is not None:
+            return company.src[parts.other]
+    return None
+
+
+def _living(
+    ground: _Ground, leaves: NDArray[np.bool_], activity: int, assigned: Assigned
+) -> int | None:
+    """The other activity of today that a part is, if it is one."""
+    others = [a for a, c in enumerate(assigned.tracks.tolist()) if c >= 0 and a != activity]
+    if not others:
+        return None
+    nobody = np.zeros((1, len(others)))
+    odds, _ = probabilities(
+        [histogram(ground.evidence, np.flatnonzero(leaves))],
+        [ground.memory.tracks[int(assigned.tracks[a])] for a in others],
+        Overlap(nobody.astype(np.int64), nobody, nobody),
+        ground.model,
+        ground.evidence,
+        ground.day,
+        everyday_share=ground.settings.cluster.everyday_share,
+        min_senders=ground.least,
+    )
+    best = int(odds[0].argmax())
+    return others[best] if odds[0, best] >= _IS else None
+
+
+def _shown(rows: pl.DataFrame) -> Histogram | None:
+    if rows.is_empty():
+        return None
+    evidence = evidence_of(rows)
+    days = rows["day"].n_unique()
+    # A memory that fades by a fifth a day holds about so much of some days.
+    whole = (1 - _FADES**days) / (1 - _FADES) / days
+    return scaled(histogram(evidence, np.arange(evidence.n)), whole)

@@ -1,0 +1,195 @@
+"""A day's activities: its clusters beside the tracks, and who is of which."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dante.clustering import (
+    Evidence,
+    Histogram,
+    are_rivals,
+    evidence_of,
+    groups_of,
+    one_activity,
+)
+from dante.clustering.histogram import histograms
+from dante.config import Settings
+from dante.embedding.model import PortModel
+from dante.tracking.assign import Assigned, assign
+from dante.tracking.behaviour import Behaviour, similarity
+from dante.tracking.decisions import day_decisions
+from dante.tracking.match import (
+    Matches,
+    Overlap,
+    match_clusters,
+    probabilities,
+    sender_overlap,
+)
+from dante.tracking.parting import Earlier, Parted, part_tracks
+from dante.tracking.track import Memory, Track
+
+__all__ = ["Today", "behaviour_of", "compare_day"]
+
+
+@dataclass(frozen=True)
+class Today:
+    """A day's activities beside the tracks before it.
+
+    `members` has src, packets, activity (null: none) and strength of every sender; `tracks` are as
+    they were before today, but for those that were `parted`; `shown` and `sizes` are of the
+    activities, which are those with senders today; all arrays of pairs are (activities, tracks).
+    """
+
+    day: date
+    members: pl.DataFrame
+    tracks: tuple[Track, ...]
+    parted: dict[int, Parted]
+    activities: tuple[int, ...]
+    assigned: Assigned
+    shown: dict[int, Histogram]
+    sizes: NDArray[np.int64]
+    packets: NDArray[np.int64]
+    alike: NDArray[np.float64]
+    probability: NDArray[np.float64]
+    overlap: Overlap
+    decisions: pl.DataFrame
+
+
+def compare_day(
+    day: date,
+    senders: pl.DataFrame,
+    members: pl.DataFrame,
+    model: PortModel,
+    memory: Memory,
+    earlier: Earlier,
+    settings: Settings,
+) -> Today:
+    """The activities of a day; arguments as of `dante.tracking.track_day`."""
+    chosen = senders.filter(~members["astray"])
+    inside = members.filter(~pl.col("astray"))
+    evidence = evidence_of(chosen)
+    labels = inside["cluster_id"].fill_null(-1).to_numpy().astype(np.int64)
+    groups = groups_of(evidence, labels)
+    matches = _match(day, inside, evidence, labels, groups, model, memory, settings)
+    assigned = assign(
+        evidence,
+        labels,
+        groups,
+        matches.track,
+        memory.tracks,
+        memory.members,
+        day,
+        settings.track,
+        min_senders=settings.cluster.min_senders,
+    )
+    assigned, parted = part_tracks(
+        day, chosen, evidence, labels, assigned, memory, model, earlier, settings
+    )
+    tracks = list(memory.tracks)
+    for part in parted.values():
+        if part.theirs is not None:
+            tracks[part.parent] = replace(tracks[part.parent], shown=part.theirs)
+    found = pl.DataFrame(
+        {"src": chosen["src"], "activity": assigned.labels, "strength": assigned.strength},
+        schema={"src": pl.UInt64, "activity": pl.Int64, "strength": pl.Float64},
+    ).with_columns(pl.when(pl.col("activity") >= 0).then("activity"))
+    everyone = members.select("src", "packets", "cluster_id").join(
+        found, on="src", how="left", maintain_order="left"
+    )
+    number = len(assigned.tracks)
+    totals = (
+        everyone.filter(pl.col("activity").is_not_null())
+        .group_by("activity")
+        .agg(n=pl.len(), packets=pl.col("packets").sum())
+        .sort("activity")
+    )
+    present = totals["activity"].to_list()
+    sizes, packets = np.zeros(number, np.int64), np.zeros(number, np.int64)
+    sizes[present], packets[present] = totals["n"].to_numpy(), totals["packets"].to_numpy()
+    counted = histograms(evidence, assigned.labels, number)
+    shown = {a: counted[a] for a in present}
+    overlap = sender_overlap(
+        found.drop_nulls("activity").select("src", cluster_id="activity"),
+        sizes,
+        memory.tracks,
+        memory.members,
+    )
+    alike = np.zeros((number, len(memory.tracks)))
+    alike[present] = similarity(
+        [behaviour_of(shown[a]) for a in present],
+        [Behaviour(track.words, track.weights) for track in tracks],
+        model,
+        everyday_share=settings.cluster.everyday_share,
+    )
+    return Today(
+        day=day,
+        members=everyone,
+        tracks=tuple(tracks),
+        parted=parted,
+        activities=tuple(present),
+        assigned=assigned,
+        shown=shown,
+        sizes=sizes,
+        packets=packets,
+        alike=alike,
+        probability=_by_activity(matches, assigned),
+        overlap=overlap,
+        decisions=day_decisions(day, matches, memory.tracks),
+    )
+
+
+def _match(
+    day: date,
+    members: pl.DataFrame,
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    groups: list[Histogram],
+    model: PortModel,
+    memory: Memory,
+    settings: Settings,
+) -> Matches:
+    if not groups or not memory.tracks:
+        none = np.zeros((len(groups), len(memory.tracks)))
+        return Matches(np.full(len(groups), -1, dtype=np.int64), none, {})
+    everyday_share = settings.cluster.everyday_share
+    clustered = members.drop_nulls("cluster_id").select("src", "cluster_id")
+    sizes = np.bincount(labels[labels >= 0]).astype(np.int64)
+    overlap = sender_overlap(clustered, sizes, memory.tracks, memory.members)
+    probability, numbers = probabilities(
+        groups,
+        memory.tracks,
+        overlap,
+        model,
+        evidence,
+        day,
+        everyday_share=everyday_share,
+        min_senders=settings.cluster.min_senders,
+    )
+    same_day = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
+    for one, other in np.argwhere(np.triu(same_day, 1) > settings.track.same_day).tolist():
+        if are_rivals(evidence, np.flatnonzero(labels == one), np.flatnonzero(labels == other)):
+            same_day[one, other] = same_day[other, one] = 0.0
+    usual = np.array([track.size for track in memory.tracks])
+    grown = np.log((sizes[:, None] + 1) / (usual[None, :] + 1))
+    return match_clusters(probability, numbers, same_day, overlap.of_cluster, grown, settings.track)
+
+
+def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:
+    """The probability of the best cluster behind each activity, for each track; NaN without one."""
+    table = np.full((len(assigned.tracks), matches.probability.shape[1]), np.nan)
+    for activity, (track, cluster) in enumerate(
+        zip(assigned.tracks.tolist(), assigned.clusters.tolist(), strict=True)
+    ):
+        rows = np.flatnonzero(matches.track == track) if track >= 0 else np.array([cluster])
+        rows = rows[rows >= 0]
+        if len(rows):
+            table[activity] = matches.probability[rows].max(axis=0)
+    return table
+
+
+def behaviour_of(shown: Histogram) -> Behaviour:
+    """The ports a group is known by."""
+    return Behaviour(shown.words.keys.astype(np.uint32), shown.words.weights)

@@ -1,0 +1,94 @@
+"""Two actors in one track: told apart by several days and two kinds of evidence, never by one."""
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dante.clustering.evidence import evidence_of
+from dante.tracking.parts import Parts, company_of, find_parts
+from tests.clustering.conftest import ALL_DAY, MIRAI, Actor, crowd, shift
+
+NIGHT = shift(2, 3)
+PORTS = [23, 2323, 26, 2223, 23231, 9000, 80, 81]
+
+
+def _days(*actors: Actor, days: int = 3, seed: int = 1) -> tuple[pl.DataFrame, dict[int, int]]:
+    """Rows of the same senders on some days, and the actor each is of."""
+    frames = []
+    owner: dict[int, int] = {}
+    for number in range(days):
+        # The same addresses every day; hours are drawn anew.
+        frame, of = crowd(*actors, seed=seed)
+        drawn, _ = crowd(*actors, seed=seed + 100 * number)
+        frame = frame.with_columns(hours=drawn["hours"] if number == 0 else frame["hours"])
+        frames.append(frame.with_columns(day=pl.lit(dt.date(2025, 3, 1 + number))))
+        owner |= dict(zip(frame["src"].to_list(), of.tolist(), strict=True))
+    return pl.concat(frames).sort("src", "day"), owner
+
+
+def _parts(*actors: Actor, days: int = 3, seed: int = 1) -> tuple[Parts | None, list[int]]:
+    rows, owner = _days(*actors, days=days, seed=seed)
+    crowded, _ = crowd(*actors, Actor(2000, [443]), seed=seed)
+    company = company_of(evidence_of(rows), evidence_of(crowded))
+    found = find_parts(company, [], least=5)
+    return found, [owner[src] for src in company.src.tolist()]
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000))
+def test_networks_and_hours_together_part_two_actors_on_the_same_ports(seed: int) -> None:
+    """One keeps to four networks and two hours, one is everywhere and always: they are two."""
+    found, owner = _parts(
+        Actor(60, PORTS, headers=MIRAI, seen=4),
+        Actor(20, PORTS, headers=MIRAI, hours=NIGHT, networks=[700, 701, 702, 703]),
+        seed=seed,
+    )
+    assert found is not None
+    told = [owner[i] for i in np.flatnonzero(found.other).tolist()]
+    assert told.count(1) >= 18
+    assert told.count(0) <= 1
+    assert min(found.networks, found.hours) > 0.5
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Actor(20, PORTS, headers=MIRAI, hours=NIGHT),
+        Actor(20, PORTS, headers=MIRAI, networks=[700, 701, 702, 703], seen=4),
+    ],
+    ids=["hours", "networks"],
+)
+def test_one_kind_of_evidence_parts_nobody(other: Actor) -> None:
+    """Hosts of one botnet that sleep at night, or sit with one provider, are of the botnet."""
+    found, _ = _parts(Actor(60, PORTS, headers=MIRAI, seen=4), other)
+    assert found is None
+
+
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 1000), pick=st.integers(2, 7))
+def test_one_actor_whose_hosts_each_try_some_ports_is_one(seed: int, pick: int) -> None:
+    """That each keeps its own part of the ports for days does not make groups of them."""
+    found, _ = _parts(Actor(80, PORTS, pick=pick, headers=MIRAI, seen=3), days=7, seed=seed)
+    assert found is None
+
+
+def test_other_ports_alone_part_two_actors() -> None:
+    """Where several ports say the same of whose a sender is, nothing else need."""
+    found, owner = _parts(
+        Actor(40, [23, 2323, 26, 2223, 9000], pick=4, headers=MIRAI, hours=ALL_DAY),
+        Actor(25, [80, 81, 8080, 8081, 9000], pick=4, headers=MIRAI, hours=ALL_DAY),
+    )
+    assert found is not None
+    assert [owner[i] for i in np.flatnonzero(found.other).tolist()] == [1] * 25
+    assert found.ports > 1
+    assert found.alike < 0.5
+
+
+def test_senders_of_one_port_each_are_not_parted_by_it() -> None:
+    """Of two ports a host tries one: that tells of itself only, and makes no two actors."""
+    found, _ = _parts(Actor(80, [23, 2323], pick=1, headers=MIRAI, seen=3))
+    assert found is None
