@@ -27,7 +27,8 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, typer.Option("--until", help="Nothing after this day.")]
 Kind = Annotated[
-    str | None, typer.Option("--kind", metavar="new|returned", help="Only threats of this kind.")
+    str | None,
+    typer.Option("--kind", metavar="new|returned|grown", help="Only threats of this kind."),
 ]
 Score = Annotated[
     float, typer.Option("--min-score", min=0, max=1, help="Only threats of this score or more.")
@@ -46,8 +47,8 @@ def _wanted(
 ) -> "Wanted":
     from dante.export import Wanted
 
-    if kind not in (None, "new", "returned"):
-        raise UsageError(f"there is no kind {kind!r}; choose new or returned")
+    if kind not in (None, "new", "returned", "grown"):
+        raise UsageError(f"there is no kind {kind!r}; choose new, returned or grown")
     return Wanted(parse_day(since), parse_day(until), kind, score, every)
 
 

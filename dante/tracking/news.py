@@ -1,6 +1,6 @@
 """Which of a day's tracks are news, and the numbers each is judged by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -13,7 +13,7 @@ from dante.schema import word_text
 from dante.tracking.behaviour import Behaviour, similarity, top_word
 from dante.tracking.shapes import Curve, Volume, growth_curve
 from dante.tracking.summary import network
-from dante.tracking.threats import Sighting, choose, judge
+from dante.tracking.threats import OUTBREAK, Sighting, choose, judge
 from dante.tracking.tool import common_tool
 from dante.tracking.track import Memory, Track
 
@@ -25,6 +25,20 @@ def _is_news(track: Track, day: date, began: date, settings: Settings) -> bool:
     fresh = (day - track.news_day).days <= settings.threat.news_days
     has_past = (track.news_day - began).days >= settings.threat.history_days
     return track.last_day == day and fresh and has_past
+
+
+def _breaks_out(
+    track: Track, peaks: Mapping[int, int], day: date, began: date, settings: Settings
+) -> bool:
+    """Whether a known track has many times the senders it ever had."""
+    before = peaks.get(track.track_id)
+    has_past = (day - began).days >= settings.threat.history_days
+    return (
+        before is not None
+        and has_past
+        and track.last_day == day
+        and track.peak_senders >= OUTBREAK * before
+    )
 
 
 def find_threats(
@@ -53,8 +67,10 @@ def find_threats(
     everyday_share = settings.cluster.everyday_share
     in_all = (senders.height, int(senders["packets"].sum()))
     found = []
+    peaks = {track.track_id: track.peak_senders for track in memory.tracks}
     for track in tracks:
-        if not _is_news(track, day, began, settings):
+        fresh = _is_news(track, day, began, settings)
+        if not fresh and not _breaks_out(track, peaks, day, began, settings):
             continue
         behaviour = Behaviour(track.words, track.weights)
         word = top_word(behaviour, model, everyday_share=everyday_share)
@@ -76,9 +92,9 @@ def find_threats(
         sighting = Sighting(
             track_id=track.track_id,
             name=track.name,
-            news_day=track.news_day,
-            age=(day - track.news_day).days,
-            away=track.news_away,
+            news_day=track.news_day if fresh else day,
+            age=(day - track.news_day).days if fresh else 0,
+            away=track.news_away if fresh else None,
             nearest=elders[int(alike.argmax())].name if elders else None,
             alike=float(alike.max()) if elders else 0.0,
             port=word_text(word),
@@ -90,6 +106,7 @@ def find_threats(
             volume=_volume(members, in_networks, in_all),
             curve=_curve(track, day, members.height, memory),
             raised=track.raised,
+            fullest=None if fresh else peaks[track.track_id],
         )
         threat = judge(
             sighting,

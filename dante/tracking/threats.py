@@ -1,10 +1,10 @@
-"""Which births and returns are threats: the stated test, with its reasons in words.
+"""Which births, returns and outbreaks are threats: the stated test, with its reasons in words.
 
 The score is the sum of six parts, each in 0..1 times its weight in `WEIGHTS`, less half as large
 a share of it as that of its senders who are known benign scanners:
 
 novelty      births: 1 - the similarity to the nearest track there ever was; returns: days
-             away / 30.
+             away / 30; outbreaks: log2 of today's senders over its fullest day before / 4.
 growth       how many times more senders use the port that tells most than the model's window
              would have them: log2 / 4, so 16 times is 1; or, of a worm, doublings a day.
 size         senders against the fewest that make a cluster: log10, so ten times is 1.
@@ -14,7 +14,8 @@ tool         1: one that botnets carry; 0: one that anybody may scan with; 0.5: 
 
 A track born or returned within `threat.news_days` may be a threat when its score reaches
 `threat.min_score`, it has `threat.min_senders` senders, and not half of them are known benign
-scanners; and again only on a day on which its senders have doubled since it was last called one.
+scanners; and again only on a day on which its senders have doubled since it was last called one. So
+may any other track on a day with `OUTBREAK` times the senders of its fullest day before.
 Tracks born in the first `threat.history_days` are no threats: without a past everything is new.
 
 Of a day's, the `threat.per_day` of the highest scores are called threats; the others are held. What
@@ -32,7 +33,7 @@ import polars as pl
 
 from dante.tracking.shapes import Curve, Volume, shape_of
 
-__all__ = ["THREATS", "WEIGHTS", "Sighting", "choose", "judge", "threat_key"]
+__all__ = ["OUTBREAK", "THREATS", "WEIGHTS", "Sighting", "choose", "judge", "threat_key"]
 
 THREATS: Final[dict[str, pl.DataType]] = {
     "day": pl.Date(),
@@ -57,16 +58,19 @@ WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     }
 )
 
+OUTBREAK: Final = 3
+"""How many times its fullest day so far a track must have senders to be news again."""
+
 _BOTS: Final = frozenset({"mirai"})
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """A track lately born or returned, on one of its days, and the numbers it is judged by.
+    """A track lately born or returned, or on a day of outbreak, and the numbers it is judged by.
 
     Attributes:
         track_id, name: the track.
-        news_day: day of its birth or return.
+        news_day: day of its birth, return or outbreak.
         age: days since then.
         away: days it was away before its return; None for a birth.
         nearest: name of the track most alike of all before its birth, None if there is none.
@@ -80,6 +84,7 @@ class Sighting:
         volume: its senders, packets and ports, beside the day's.
         curve: its senders since `news_day`.
         raised: its senders when it was last called a threat, 0 if it was not.
+        fullest: of an outbreak, the senders of its fullest day before; None for others.
     """
 
     track_id: int
@@ -98,6 +103,14 @@ class Sighting:
     volume: Volume
     curve: Curve
     raised: int
+    fullest: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """`new`, `returned` or `grown`."""
+        if self.fullest is not None:
+            return "grown"
+        return "new" if self.away is None else "returned"
 
     @property
     def senders(self) -> int:
@@ -106,7 +119,7 @@ class Sighting:
 
 
 def threat_key(name: str, news_day: date) -> str:
-    """What a threat is known by on all its sightings: the track and its birth or return."""
+    """What a threat is known by on all its sightings: the track and the day of its news."""
     return f"{name}@{news_day}"
 
 
@@ -126,7 +139,7 @@ def judge(
     return {
         "day": day,
         "track_id": sighting.track_id,
-        "kind": "new" if sighting.away is None else "returned",
+        "kind": sighting.kind,
         "score": score,
         "reasons": "; ".join([*_reasons(sighting), _sum(parts, trust)]),
         "senders": sighting.senders,
@@ -149,10 +162,15 @@ def _parts(sighting: Sighting, min_cluster: int) -> dict[str, float]:
     growth = math.log2(max(times, 1e-9)) / 4
     if sighting.curve.grows:
         growth = max(growth, math.log2(sighting.curve.times))
-    away = sighting.away
+    if sighting.fullest is not None:
+        novelty = math.log2(sighting.senders / sighting.fullest) / 4
+    elif sighting.away is not None:
+        novelty = sighting.away / 30
+    else:
+        novelty = 1 - sighting.alike
     tool = 0.5 if sighting.tool is None else float(sighting.tool in _BOTS)
     parts = {
-        "novelty": 1 - sighting.alike if away is None else away / 30,
+        "novelty": novelty,
         "growth": growth,
         "size": math.log10(sighting.senders / min_cluster),
         "breadth": math.log10(max(sighting.networks, 1)) / 2,
@@ -164,7 +182,11 @@ def _parts(sighting: Sighting, min_cluster: int) -> dict[str, float]:
 
 def _reasons(sighting: Sighting) -> list[str]:
     reasons = []
-    if sighting.away is not None:
+    if sighting.fullest is not None:
+        reasons.append(
+            f"an outbreak: {sighting.senders} senders where its fullest day had {sighting.fullest}"
+        )
+    elif sighting.away is not None:
         reasons.append(f"back after {_days(sighting.away)}")
     elif sighting.nearest is None or sighting.alike < 0.05:
         reasons.append("nothing like it before")

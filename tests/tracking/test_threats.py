@@ -212,6 +212,18 @@ def test_each_part_of_the_score_moves_it_its_own_way() -> None:
     assert sum(WEIGHTS.values()) == pytest.approx(1)
 
 
+def test_a_known_track_that_breaks_out_is_a_threat(world: "World") -> None:
+    """A campaign of weeks is news again on the day it has many times the senders it ever had."""
+    usual, C = [(range(300, 400), [80, 81])], [300, 301]
+    for number in range(12):
+        assert world.day(number, [*usual, (range(10), C)]).threats.height == 0
+    row = world.day(12, [*usual, (range(60), C)]).threats.row(0, named=True)
+    assert (row["kind"], row["senders"], row["news_day"]) == ("grown", 60, row["day"])
+    assert "60 senders where its fullest day had 10" in row["reasons"]
+    assert row["key"].endswith(f"@{row['day']}")
+    assert world.day(13, [*usual, (range(65), C)]).threats.height == 0
+
+
 def test_the_reasons_add_up_to_the_score() -> None:
     """The parts a reader sees are those the score is the sum of, and the tool is named."""
     row = judge(
