@@ -25,12 +25,18 @@ _BLOCK: Final = 1 << 13
 _BIT: Final = {name: np.uint16(1 << place) for place, name in enumerate(PACKETS)}
 
 
+# A text is its number in `Names`. Nothing is asked of Polars here: its threads would be started by
+# an import, and a process forked after that hangs.
+_FIELDS: Final[dict[type, np.dtype[Any]]] = {
+    pl.String: np.dtype(np.uint32),
+    pl.Datetime: np.dtype(np.int64),
+}
+
+
 def _record() -> np.dtype[Any]:
     """A field for each column, the widest first, and one of a bit for each column that is null."""
     kinds = {
-        name: np.dtype(np.uint32)  # the number of a text in `Names`
-        if kind == pl.String
-        else pl.Series([], dtype=kind).to_physical().to_numpy().dtype
+        name: _FIELDS.get(type(kind)) or np.dtype(str(kind).lower())
         for name, kind in PACKETS.items()
     }
     kinds[_NULLS] = np.dtype(np.uint16)
