@@ -131,9 +131,10 @@ def _marking(pipe: int) -> None:
     marked(import_module("dante.pipeline.declared"), "ingest_each", "r")
     marked(SourceWriter, "finish", "i")
     marked(import_module("dante.pipeline.backfill"), "_prepare", "d")
-    marked(stages, "train_model", "m")
-    marked(stages, "cluster_day", "k")
-    marked(stages, "track_day", "t")
+    # The stages load these from their rooms when they need them.
+    marked(import_module("dante.embedding"), "train_model", "m")
+    marked(import_module("dante.clustering"), "cluster_day", "k")
+    marked(import_module("dante.tracking"), "track_day", "t")
     marked(State, "commit_day", "c")
     marked(stages, "publish", "p")
 
