@@ -141,11 +141,7 @@ def _networks(
     ours: Sequence[Histogram], theirs: Sequence[Histogram], evidence: Evidence
 ) -> NDArray[np.float64]:
     keys = np.unique(np.concatenate([group.networks.keys for group in (*ours, *theirs)]))
-    anybody = np.full(len(keys), evidence.unseen_network)
-    place = np.searchsorted(evidence.networks, keys)
-    inside = place < len(evidence.networks)
-    inside[inside] = evidence.networks[place[inside]] == keys[inside]
-    anybody[inside] = evidence.network_odds[place[inside]]
+    anybody = evidence.odds_of(keys)
     left, right = (counts_on(keys, side, lambda g: g.networks) for side in (ours, theirs))
     left = _shares(left)
     new = np.array([new_network(group) for group in theirs])

@@ -13,7 +13,15 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import sparse
 
-__all__ = ["COUNTED", "HOURS", "Evidence", "evidence_of", "field_of", "trait_codes"]
+__all__ = [
+    "COUNTED",
+    "HOURS",
+    "Evidence",
+    "evidence_of",
+    "field_of",
+    "trait_codes",
+    "weighted_rows",
+]
 
 COUNTED: Final = ("tool", "ttl", "ttl_varies", "window", "tcp_length", "ip_id", "one_sport")
 """Traits that are counted, each by value; a trait's code is its place here and its value."""
@@ -62,12 +70,12 @@ class Evidence:
     @cached_property
     def shares(self) -> sparse.csr_array:
         """`uses` with each sender's words sharing 1 evenly."""
-        return _scaled(self.uses, 1 / self.breadth)
+        return weighted_rows(self.uses, 1 / self.breadth)
 
     @cached_property
     def telling(self) -> sparse.csr_array:
         """`uses` with each sender's words counting 8 at most together."""
-        return _scaled(self.uses, np.minimum(self.breadth, _TELLING) / self.breadth)
+        return weighted_rows(self.uses, np.minimum(self.breadth, _TELLING) / self.breadth)
 
     @cached_property
     def breadth(self) -> NDArray[np.float64]:
@@ -107,6 +115,15 @@ class Evidence:
     def unseen_network(self) -> float:
         """How likely a sender of anybody is in a network nobody is in today."""
         return 1 / (self.n + _NETWORKS)
+
+    def odds_of(self, networks: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """How likely a sender of anybody is in each of some networks, seen today or not."""
+        odds = np.full(len(networks), self.unseen_network)
+        place = np.searchsorted(self.networks, networks)
+        inside = place < len(self.networks)
+        inside[inside] = self.networks[place[inside]] == networks[inside]
+        odds[inside] = self.network_odds[place[inside]]
+        return odds
 
     @cached_property
     def fields(self) -> NDArray[np.int64]:
@@ -180,7 +197,8 @@ def _marks(
     return sparse.csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
 
 
-def _scaled(matrix: sparse.csr_array, by: NDArray[np.float64]) -> sparse.csr_array:
+def weighted_rows(matrix: sparse.csr_array, by: NDArray[np.float64]) -> sparse.csr_array:
+    """A matrix with every row times its weight."""
     lengths = np.diff(matrix.indptr)
     return sparse.csr_array(
         (matrix.data * np.repeat(by, lengths), matrix.indices, matrix.indptr), shape=matrix.shape

@@ -7,7 +7,7 @@ apart only if kinds of evidence that know nothing of each other say the same. On
 nothing, for hosts of one botnet keep their own hours and their own part of its ports for long.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,19 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dante.clustering.evidence import HOURS, Evidence
-from dante.clustering.likelihood import smooth_hours
+from dante.clustering.evidence import Evidence, weighted_rows
+from dante.clustering.mixture import Crowd, beginnings, bhattacharyya, entropy
 
 __all__ = ["Company", "Parts", "company_of", "find_parts"]
 
-_WINDOW: Final = 4  # hours of a shift that is tried as a beginning
-_STEP: Final = 2
-_INSIDE: Final = 0.8
-_THICK: Final = 20  # times as many in a network as of anybody
 _ROUNDS: Final = 8
-_CHANGING: Final = 6  # words of about half the senders that are tried as a beginning
-_SOME: Final = 0.1
-_WORDS: Final = 2 * 65_536
 _GAIN: Final = 25.0  # log likelihood that two must be better than one
 _TELLING: Final = 16  # more words than this say nothing more about one sender
 # Nats that a kind of evidence tells of whose a sender is, as a share of all there are to tell.
@@ -45,19 +38,13 @@ class Company:
 
     Attributes:
         src: (n,) uint64, sorted.
-        network: (n,) int64: each sender's place in `odds`.
-        odds: (m,) float64: how likely anybody is in each network.
-        hours: (n, 24) float64: its hours, 1 a day.
-        words: (n, w) sparse float64: its words, at most 8 a day.
-        uses: (n, w) sparse float64: 1 for a word it used on any day.
+        days: all they did, each day for itself.
+        once: the same with each sender counted once, however many days it was there.
     """
 
     src: NDArray[np.uint64]
-    network: NDArray[np.int64]
-    odds: NDArray[np.float64]
-    hours: NDArray[np.float64]
-    words: sparse.csr_array
-    uses: sparse.csr_array
+    days: Crowd
+    once: Crowd
 
 
 @dataclass(frozen=True)
@@ -99,21 +86,19 @@ def company_of(days: Evidence, today: Evidence) -> Company:
     """
     src, first, owner = np.unique(days.src, return_index=True, return_inverse=True)
     sums = sparse.csr_array((np.ones(days.n), (owner, np.arange(days.n))), shape=(len(src), days.n))
-    odds = np.full(len(days.networks), today.unseen_network)
-    place = np.searchsorted(today.networks, days.networks)
-    inside = place < len(today.networks)
-    inside[inside] = today.networks[place[inside]] == days.networks[inside]
-    odds[inside] = today.network_odds[place[inside]]
-    uses = sparse.csr_array(sums @ days.uses)
-    uses.data = np.ones_like(uses.data)
-    return Company(
-        src=src,
-        network=days.network[first],
-        odds=odds,
-        hours=sums @ days.hours,
-        words=sparse.csr_array(sums @ days.telling),
-        uses=uses,
+    network = days.network[first]
+    anybody = today.odds_of(days.networks)[network]
+    words, hours = sparse.csr_array(sums @ days.telling), sums @ days.hours
+    breadth = np.diff(words.indptr)
+    uses = sparse.csr_array((np.ones_like(words.data), words.indices, words.indptr), words.shape)
+    once = Crowd(
+        shares=weighted_rows(uses, 1 / breadth),
+        telling=weighted_rows(uses, np.minimum(breadth, _TELLING) / breadth),
+        hours=hours / hours.sum(axis=1, keepdims=True),
+        network=network,
+        anybody=anybody,
     )
+    return Company(src, Crowd(words, words, hours, network, anybody), once)
 
 
 def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: int) -> Parts | None:
@@ -126,71 +111,26 @@ def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: i
         least: the fewest senders of a part.
     """
     best: tuple[float, Parts] | None = None
-    whole = [kind.sum() for kind in _kinds(company, np.ones(len(company.src), dtype=np.bool_))]
     tried: set[bytes] = set()
-    for seed in [*seeds, *_seeds(company, least)]:
-        inside, gain = _settled(company, seed, whole, least)
+    for seed in [*seeds, *beginnings(company.once, least)]:
+        inside, gain = _settled(company.days, seed, least)
         if gain <= (_GAIN if best is None else best[0]) or inside.tobytes() in tried:
             continue
         tried.add(inside.tobytes())
-        parts = _parts(company, inside)
+        parts = _parts(company.once, inside)
         if parts.sure:
             best = gain, parts
     return None if best is None else best[1]
 
 
-def _parts(company: Company, inside: NDArray[np.bool_]) -> Parts:
+def _parts(once: Crowd, inside: NDArray[np.bool_]) -> Parts:
+    networks, hours, ports = (told / entropy(inside) for told, _ in once.apart(inside))
+    left, right = (part.astype(np.float64) @ once.shares for part in (inside, ~inside))
     other = inside if 2 * inside.sum() <= len(inside) else ~inside
-    everyone = np.ones(len(inside), dtype=np.bool_)
-    hours = company.hours / company.hours.sum(axis=1, keepdims=True)
-    breadth = np.diff(company.uses.indptr)
-    words = _scaled(company.uses, np.minimum(breadth, _TELLING) / breadth)
-    shares = _scaled(company.uses, 1 / breadth)
-    known = _entropy(inside)
-    kinds: tuple[Callable[[NDArray[np.bool_]], NDArray[np.float64]], ...] = (
-        lambda part: _networks(company, part),
-        lambda part: _hours(hours, part),
-        lambda part: _ports(words, shares, part),
-    )
-    told = [
-        float(kind(inside)[inside].sum() + kind(~inside)[~inside].sum() - kind(everyone).sum())
-        / known
-        for kind in kinds
-    ]
-    left, right = (np.asarray(shares[part].sum(axis=0)).ravel() for part in (inside, ~inside))
-    alike = float(np.sqrt(left / left.sum() * right / right.sum()).sum())
-    return Parts(other, networks=told[0], hours=told[1], ports=told[2], alike=alike)
+    return Parts(other, networks, hours, ports, bhattacharyya(left, right))
 
 
-def _entropy(inside: NDArray[np.bool_]) -> float:
-    shares = np.array([inside.sum(), (~inside).sum()]) / len(inside)
-    return float(-(shares * np.log(shares)).sum() * len(inside))
-
-
-def _seeds(company: Company, least: int) -> list[NDArray[np.bool_]]:
-    n = len(company.src)
-    seen = np.bincount(company.network, minlength=len(company.odds))[company.network]
-    thick = (seen >= 2) & (seen / n > _THICK * company.odds[company.network])
-    seeds = [thick]
-    hours = company.hours / company.hours.sum(axis=1, keepdims=True)
-    for first in range(0, HOURS, _STEP):
-        shift = [(first + hour) % HOURS for hour in range(_WINDOW)]
-        inside = hours[:, shift].sum(axis=1) > _INSIDE
-        if inside.sum() >= least:
-            seeds += [inside & thick, inside]
-    uses = company.uses.tocsc()
-    shares = np.diff(uses.indptr) / n
-    half = np.argsort(np.abs(shares - 0.5), kind="stable")[:_CHANGING]
-    for word in half[(shares[half] > _SOME) & (shares[half] < 1 - _SOME)].tolist():
-        seed = np.zeros(n, dtype=np.bool_)
-        seed[uses.indices[uses.indptr[word] : uses.indptr[word + 1]]] = True
-        seeds.append(seed)
-    return seeds
-
-
-def _settled(
-    company: Company, inside: NDArray[np.bool_], whole: Sequence[float], least: int
-) -> tuple[NDArray[np.bool_], float]:
+def _settled(days: Crowd, inside: NDArray[np.bool_], least: int) -> tuple[NDArray[np.bool_], float]:
     """The two parts after everybody went to the likelier one, and the log likelihood by which two
     are better than one: minus infinity if one is left too small.
 
@@ -201,56 +141,13 @@ def _settled(
     for _ in range(_ROUNDS):
         if min(inside.sum(), (~inside).sum()) < least:
             return inside, -np.inf
-        gain = -_entropy(inside)
+        telling = [(told, leaning) for told, leaning in days.apart(inside) if told > 0]
+        gain = sum(told for told, _ in telling) - entropy(inside)
         better = np.full(len(inside), np.log(inside.sum() / (~inside).sum()))
-        for one, other, both in zip(
-            _kinds(company, inside), _kinds(company, ~inside), whole, strict=True
-        ):
-            told = float(one[inside].sum() + other[~inside].sum() - both)
-            if told > 0:
-                gain += told
-                better += one - other
+        for _, leaning in telling:
+            better += leaning
         moved = better > 0
         if (moved == inside).all():
             break
         inside = moved
     return inside, gain if min(inside.sum(), (~inside).sum()) >= least else -np.inf
-
-
-def _kinds(company: Company, part: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
-    """How likely each sender is, were it of a part, by kinds of evidence: (n,) logarithms each."""
-    return (
-        _networks(company, part),
-        _hours(company.hours, part),
-        _ports(company.words, company.words, part),
-    )
-
-
-def _networks(company: Company, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-    counts = np.bincount(company.network[part], minlength=len(company.odds))
-    size = int(part.sum())
-    new = min((int((counts == 1).sum()) + 0.5) / (size + 1), 1.0)
-    others = counts[company.network] - part
-    odds = (1 - new) * others / size / company.odds[company.network] + new
-    return np.asarray(np.log(odds))
-
-
-def _hours(hours: NDArray[np.float64], part: NDArray[np.bool_]) -> NDArray[np.float64]:
-    seen = hours[part].sum(axis=0)
-    odds = (smooth_hours(seen) + 1 / HOURS) / (seen.sum() + 1)
-    return np.asarray(hours @ np.log(odds))
-
-
-def _ports(
-    words: sparse.csr_array, shares: sparse.csr_array, part: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    seen = np.asarray(shares[part].sum(axis=0)).ravel()
-    odds = (seen + 1 / _WORDS) / (seen.sum() + 1)
-    return np.asarray(words @ np.log(odds))
-
-
-def _scaled(matrix: sparse.csr_array, by: NDArray[np.float64]) -> sparse.csr_array:
-    return sparse.csr_array(
-        (matrix.data * np.repeat(by, np.diff(matrix.indptr)), matrix.indices, matrix.indptr),
-        shape=matrix.shape,
-    )
