@@ -74,7 +74,7 @@ def assign(
         groups: the clusters' histograms.
         continued: (clusters,) position of the track each continues, -1 for none.
         tracks: all tracks.
-        members: frame of `dante.tracking.track.MEMBERS`.
+        members: frame of `dante.tracking.track.MEMBERS`, each sender once.
         day: the day.
         settings: of tracking.
         min_senders: the fewest of a newborn, and of a track met again.
@@ -149,8 +149,7 @@ def _bonus(
     The steadier a track, the more. Whoever is in a newborn's cluster is not held back by that.
     """
     column = {track.track_id: activity for activity, track in enumerate(live)}
-    newest = members.sort("last_day", "track_id").unique("src", keep="last", maintain_order=True)
-    known = newest.filter(pl.col("track_id").is_in(list(column)))
+    known = members.filter(pl.col("track_id").is_in(list(column)))
     src, track_id = known["src"].to_numpy(), known["track_id"].to_numpy()
     place = np.searchsorted(evidence.src, src)
     here = place < evidence.n

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dante.clustering.histogram import Histogram
 from dante.embedding.model import PortModel
 from dante.embedding.profiles import rarity
 
-__all__ = ["Behaviour", "similarity", "top_word"]
+__all__ = ["Behaviour", "behaviour_of", "similarity", "top_word"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class Behaviour:
 
     words: NDArray[np.uint32]
     weights: NDArray[np.float64]
+
+
+def behaviour_of(group: Histogram) -> Behaviour:
+    """The ports a group is known by."""
+    return Behaviour(group.words.keys.astype(np.uint32), group.words.weights)
 
 
 def similarity(

@@ -10,7 +10,7 @@ from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.labels.scanners import BenignNetworks
 from dante.schema import word_text
-from dante.tracking.behaviour import Behaviour, similarity, top_word
+from dante.tracking.behaviour import behaviour_of, similarity, top_word
 from dante.tracking.shapes import Curve, Volume, growth_curve
 from dante.tracking.summary import network
 from dante.tracking.threats import OUTBREAK, Sighting, choose, judge
@@ -72,7 +72,7 @@ def find_threats(
         fresh = _is_news(track, day, began, settings)
         if not fresh and not _breaks_out(track, peaks, day, began, settings):
             continue
-        behaviour = Behaviour(track.words, track.weights)
+        behaviour = behaviour_of(track.shown)
         word = top_word(behaviour, model, everyday_share=everyday_share)
         members = senders.join(
             clustered.filter(pl.col("track_id") == track.track_id).select("src"),
@@ -84,7 +84,7 @@ def find_threats(
         elders = [other for other in memory.tracks if other.first_day < track.first_day]
         alike = similarity(
             [behaviour],
-            [Behaviour(elder.words, elder.weights) for elder in elders],
+            [behaviour_of(elder.shown) for elder in elders],
             model,
             everyday_share=everyday_share,
         )[0]

@@ -14,12 +14,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dante.clustering.evidence import COUNTED, Evidence, evidence_of
-from dante.clustering.histogram import Histogram, histogram, scaled
+from dante.clustering.histogram import Counts, Histogram, counts_on, histogram, scaled
 from dante.config import Settings
 from dante.embedding import PortModel
 from dante.sequences import SENDERS
 from dante.tracking.assign import Assigned
-from dante.tracking.behaviour import Behaviour
+from dante.tracking.behaviour import behaviour_of
 from dante.tracking.match import Overlap, probabilities
 from dante.tracking.parts import company_of, find_parts
 from dante.tracking.shapes import is_sweep
@@ -45,7 +45,6 @@ _FIRST: Final = 3  # days a track is known before it is looked at
 _KNOWN: Final = 2.5  # what memory holds of a word used alike for three days, in its users of a day
 _SOME: Final = 0.02  # the share of a track's senders that makes a word new to it
 _IS: Final = 0.5  # how probably a part is another track that it goes there
-_FADES: Final = 0.8
 
 
 def nothing_earlier(src: pl.Series) -> pl.DataFrame:
@@ -155,8 +154,8 @@ def part_tracks(
         unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
         parted[fresh] = Parted(
             parent=int(assigned.tracks[activity]),
-            mine=_shown(earlier_rows.filter(away)),
-            theirs=_shown(earlier_rows.filter(~away)),
+            mine=_shown(earlier_rows.filter(away), settings.track.keep),
+            theirs=_shown(earlier_rows.filter(~away), settings.track.keep),
             new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
         )
     none = np.full(len(parted), -1, dtype=np.int64)
@@ -177,7 +176,7 @@ def _due(ground: _Ground, assigned: Assigned) -> list[int]:
         if column < 0 or mine.sum() < 2 * ground.least:
             continue
         track = ground.memory.tracks[column]
-        if is_sweep(Behaviour(track.words, track.weights)):
+        if is_sweep(behaviour_of(track.shown)):
             continue
         clusters = ground.labels[mine]
         several = (np.bincount(clusters[clusters >= 0]) >= ground.least).sum() > 1
@@ -192,26 +191,19 @@ def _changed(ground: _Ground, mine: NDArray[np.bool_], track: Track) -> bool:
     evidence = ground.evidence
     users = np.asarray(evidence.uses[mine].sum(axis=0)).ravel()
     often = np.flatnonzero(users >= max(ground.least, _SOME * mine.sum()))
-    words = evidence.words[often]
-    known = np.zeros(len(often))
-    place = np.searchsorted(track.words, words)
-    inside = place < len(track.words)
-    inside[inside] = track.words[place[inside]] == words[inside]
-    known[inside] = track.shown.users[place[inside]]
-    return bool((known < _KNOWN * users[often]).any())
+    words = evidence.words[often].astype(np.uint64)
+    known = counts_on(words, [track.shown], lambda group: Counts(group.words.keys, group.users))
+    return bool((known.toarray()[0] < _KNOWN * users[often]).any())
 
 
 def _known(ground: _Ground, track_ids: list[int]) -> list[NDArray[np.uint64]]:
     """Senders that were of each track when they were last of any, in the days looked at."""
-    newest = (
-        ground.memory.members.sort("last_day", "track_id")
-        .unique("src", keep="last", maintain_order=True)
-        .filter((pl.lit(ground.day) - pl.col("last_day")).dt.total_days() < WINDOW)
+    lately = ground.memory.newest.filter(
+        (pl.lit(ground.day) - pl.col("last_day")).dt.total_days() < WINDOW,
+        pl.col("track_id").is_in(track_ids),
     )
-    by_track = newest.filter(pl.col("track_id").is_in(track_ids)).partition_by(
-        "track_id", as_dict=True
-    )
-    nobody = newest.clear()
+    by_track = lately.partition_by("track_id", as_dict=True)
+    nobody = lately.clear()
     return [by_track.get((each,), nobody)["src"].to_numpy() for each in track_ids]
 
 
@@ -288,11 +280,11 @@ def _living(
     return others[best] if odds[0, best] >= _IS else None
 
 
-def _shown(rows: pl.DataFrame) -> Histogram | None:
+def _shown(rows: pl.DataFrame, keep: float) -> Histogram | None:
     if rows.is_empty():
         return None
     evidence = evidence_of(rows)
     days = rows["day"].n_unique()
-    # A memory that fades by a fifth a day holds about so much of some days.
-    whole = (1 - _FADES**days) / (1 - _FADES) / days
-    return scaled(histogram(evidence, np.arange(evidence.n)), whole)
+    # A memory that fades holds about so much of some days.
+    held = sum(keep**past for past in range(days)) / days
+    return scaled(histogram(evidence, np.arange(evidence.n)), held)

@@ -14,13 +14,13 @@ from dante.embedding.model import PortModel
 from dante.labels.names import track_name
 from dante.labels.scanners import BenignNetworks
 from dante.schema import address_text
-from dante.tracking.behaviour import Behaviour, similarity, top_word
+from dante.tracking.behaviour import behaviour_of, similarity, top_word
 from dante.tracking.news import find_threats
 from dante.tracking.parting import Earlier, nothing_earlier
 from dante.tracking.sample import sample_senders
 from dante.tracking.shapes import is_sweep
 from dante.tracking.summary import top_networks, top_ports
-from dante.tracking.today import Today, behaviour_of, compare_day
+from dante.tracking.today import Today, compare_day
 from dante.tracking.tool import common_tool
 from dante.tracking.track import TRACK_STATES, Event, Memory, Track
 
@@ -231,8 +231,9 @@ def _fate(
     """What becomes of a track without senders today: the track, event, heir, shared senders."""
     away = (today.day - track.last_day).days
     if track.state == "active":
-        heir = _heir(track, today, memory, settings) if away else None
-        if heir is not None and away >= settings.track.merge_after:
+        gone = away >= settings.track.merge_after
+        heir = _heir(track, today, memory, settings) if gone else None
+        if heir is not None:
             return replace(track, state="ended"), "merge", heir[0], heir[1]
         if away > settings.track.sleep_after:
             return replace(track, state="asleep", senders=_sample(track, memory)), "sleep", None, 0
@@ -271,8 +272,8 @@ def _sample(track: Track, memory: Memory) -> NDArray[np.uint64]:
 
 def _alike(one: Track, other: Track, model: PortModel, settings: Settings) -> float:
     both = similarity(
-        [Behaviour(one.words, one.weights)],
-        [Behaviour(other.words, other.weights)],
+        [behaviour_of(one.shown)],
+        [behaviour_of(other.shown)],
         model,
         everyday_share=settings.cluster.everyday_share,
     )

@@ -19,7 +19,7 @@ from dante.clustering.histogram import histograms
 from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.tracking.assign import Assigned, assign
-from dante.tracking.behaviour import Behaviour, similarity
+from dante.tracking.behaviour import behaviour_of, similarity
 from dante.tracking.decisions import day_decisions
 from dante.tracking.match import (
     Matches,
@@ -31,7 +31,7 @@ from dante.tracking.match import (
 from dante.tracking.parting import Earlier, Parted, part_tracks
 from dante.tracking.track import Memory, Track
 
-__all__ = ["Today", "behaviour_of", "compare_day"]
+__all__ = ["Today", "compare_day"]
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def compare_day(
         groups,
         matches.track,
         memory.tracks,
-        memory.members,
+        memory.newest,
         day,
         settings.track,
         min_senders=settings.cluster.min_senders,
@@ -120,7 +120,7 @@ def compare_day(
     alike = np.zeros((number, len(memory.tracks)))
     alike[present] = similarity(
         [behaviour_of(shown[a]) for a in present],
-        [Behaviour(track.words, track.weights) for track in tracks],
+        [behaviour_of(track.shown) for track in tracks],
         model,
         everyday_share=settings.cluster.everyday_share,
     )
@@ -188,8 +188,3 @@ def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:
         if len(rows):
             table[activity] = matches.probability[rows].max(axis=0)
     return table
-
-
-def behaviour_of(shown: Histogram) -> Behaviour:
-    """The ports a group is known by."""
-    return Behaviour(shown.words.keys.astype(np.uint32), shown.words.weights)

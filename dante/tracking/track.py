@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -99,16 +100,6 @@ class Track:
     raised: int
     stability: float
 
-    @property
-    def words(self) -> NDArray[np.uint32]:
-        """(k,) uint32, sorted: the ports it is known by."""
-        return self.shown.words.keys.astype(np.uint32)
-
-    @property
-    def weights(self) -> NDArray[np.float64]:
-        """(k,) float64: how much of what its senders do is each of these."""
-        return self.shown.words.weights
-
     def row(self, day: date) -> dict[str, object]:
         """The track as a row of `pipeline.track_states`."""
         shown = self.shown
@@ -170,6 +161,13 @@ class Memory:
     members: pl.DataFrame
     days: int
     past: pl.DataFrame
+
+    @cached_property
+    def newest(self) -> pl.DataFrame:
+        """`members` with each sender once, as of the track it was of last."""
+        return self.members.sort("last_day", "track_id").unique(
+            "src", keep="last", maintain_order=True
+        )
 
     @property
     def next_id(self) -> int:
