@@ -152,12 +152,8 @@ class _Odds:
         table += (evidence.combinations[shown] @ self.traits)[which]
         # Nor by what he alone shows in his headers: Mirai draws a window at its start.
         shows = evidence.combinations[evidence.combination[rows]]
-        row = np.repeat(np.arange(len(own)), np.diff(shows.indptr))
-        counted = own[row] >= 0
-        row, trait = row[counted], shows.indices[counted]
-        here = np.flatnonzero(own >= 0)
-        more = np.bincount(row, self.others[own[row], trait], minlength=len(own))
-        table[here, own[here]] += more[here]
+        row, shown_by = _of_counted(shows, own)
+        _add_to_own(table, own, row, self.others[own[row], shows.indices[shown_by]])
         table[:, -1] += self.together[evidence.combination[rows]]
         table += self.prior
         self.networks.add(table, rows, own)
@@ -226,17 +222,33 @@ class _Words:
         telling = self.evidence.telling[rows]
         table = np.asarray(telling @ self.logs)
         # Nobody is known by his own words either.
-        row = np.repeat(np.arange(len(own)), np.diff(telling.indptr))
-        counted = own[row] >= 0
-        row, word, says = row[counted], telling.indices[counted], telling.data[counted]
-        group = own[row]
+        row, tried_by = _of_counted(telling, own)
+        word, says, group = telling.indices[tried_by], telling.data[tried_by], own[row]
         mine = self.counted * self.each[group] / self.evidence.breadth[rows][row]
         odds = self.odds[word, group]
         others = np.maximum(odds - mine, self.other[group])
-        more = np.bincount(row, says * np.log(others / odds), minlength=len(own))
-        here = np.flatnonzero(own >= 0)
-        table[here, own[here]] += more[here]
+        _add_to_own(table, own, row, says * np.log(others / odds))
         return table
+
+
+def _of_counted(
+    values: sparse.csr_array, own: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Of values of senders that are counted in a group: their rows, and which of all they are."""
+    row = np.repeat(np.arange(len(own)), np.diff(values.indptr))
+    counted = own[row] >= 0
+    return row[counted], counted
+
+
+def _add_to_own(
+    table: NDArray[np.float64],
+    own: NDArray[np.int64],
+    row: NDArray[np.int64],
+    more: NDArray[np.float64],
+) -> None:
+    """Add the sums by row to what each of these senders has in its own group."""
+    here = np.flatnonzero(own >= 0)
+    table[here, own[here]] += np.bincount(row, more, minlength=len(own))[here]
 
 
 def _popular(evidence: Evidence, nobody: Nobody) -> NDArray[np.float64]:
