@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +33,7 @@ from dante.sequences import (
     PROFILES_VERSION,
     DaySequences,
     day_sequences,
+    read_inputs,
     read_rows,
     read_sequences,
     write_sequences,
@@ -148,15 +150,16 @@ def _profile_inputs(context: Context, day: date) -> str:
     return f"{context.inputs(day)}-{settings.sentence_words}-{PROFILES_VERSION}"
 
 
-def _read_profiles(context: Context, day: date) -> DaySequences:
-    """A day's profiles, made (again) if they are not of what the lake has now."""
+def _profiles(context: Context, day: date) -> Path:
+    """A day's profiles file, made (again) if it is not of what the lake has now."""
     path = context.home.profiles(day)
-    if path.is_file():
-        made, inputs = read_sequences(path)
-        if inputs == _profile_inputs(context, day):
-            return made
-    sequences(context, day)
-    return read_sequences(path)[0]
+    if not path.is_file() or read_inputs(path) != _profile_inputs(context, day):
+        sequences(context, day)
+    return path
+
+
+def _read_profiles(context: Context, day: date) -> DaySequences:
+    return read_sequences(_profiles(context, day))[0]
 
 
 def day_senders(context: Context, day: date) -> pl.DataFrame:
@@ -263,13 +266,8 @@ def _earlier(context: Context, day: date) -> "Earlier":
     def read(src: pl.Series) -> pl.DataFrame:
         found = [pl.DataFrame(schema=EARLIER)]
         for past in before:
-            path, inputs = context.home.profiles(past), _profile_inputs(context, past)
-            rows = read_rows(path, src, inputs=inputs)
-            if rows is None:
-                sequences(context, past)
-                rows = read_rows(path, src, inputs=inputs)
-            if rows is not None:
-                found.append(rows.with_columns(day=pl.lit(past)).select(EARLIER.keys()))
+            rows = read_rows(_profiles(context, past), src)
+            found.append(rows.with_columns(day=pl.lit(past)).select(EARLIER.keys()))
         return pl.concat(found)
 
     return read

@@ -1,6 +1,12 @@
 """A day's packets as one port sequence a sender, and what else each sender shows of itself."""
 
-from dante.sequences.files import PROFILES_VERSION, read_rows, read_sequences, write_sequences
+from dante.sequences.files import (
+    PROFILES_VERSION,
+    read_inputs,
+    read_rows,
+    read_sequences,
+    write_sequences,
+)
 from dante.sequences.sentences import SENDERS, DaySequences, day_sequences
 from dante.sequences.traits import TRAITS
 
@@ -10,6 +16,7 @@ __all__ = [
     "TRAITS",
     "DaySequences",
     "day_sequences",
+    "read_inputs",
     "read_rows",
     "read_sequences",
     "write_sequences",

@@ -1,5 +1,7 @@
 """A day's sequences as a Parquet file: what its clustering, and any later model, needs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +12,7 @@ from dante.labels.tools import RULES_VERSION
 from dante.sequences.sentences import DaySequences, typed
 from dante.store.home import write_whole
 
-__all__ = ["PROFILES_VERSION", "read_rows", "read_sequences", "write_sequences"]
+__all__ = ["PROFILES_VERSION", "read_inputs", "read_rows", "read_sequences", "write_sequences"]
 
 PROFILES_VERSION: Final = f"2.{RULES_VERSION}"
 """Other than it was when the same packets make other profiles."""
@@ -42,7 +44,7 @@ def read_sequences(path: Path) -> tuple[DaySequences, str]:
     Raises:
         DanteError: the file is missing or damaged.
     """
-    try:
+    with _reading(path):
         metadata = pl.read_parquet_metadata(path)
         sequences = DaySequences(
             typed(pl.read_parquet(path, glob=False, hive_partitioning=False)),
@@ -50,39 +52,38 @@ def read_sequences(path: Path) -> tuple[DaySequences, str]:
             backscatter_packets=int(metadata["backscatter_packets"]),
         )
         return sequences, metadata["inputs"]
-    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
-        raise DanteError(
-            f"the profiles {path.parent.name}/{path.name} cannot be read ({error}); delete the "
-            "file and run its day again"
-        ) from None
 
 
-def read_rows(path: Path, src: pl.Series, *, inputs: str) -> pl.DataFrame | None:
-    """Some senders' rows of a day's sequences, without sentences, by src.
-
-    Args:
-        path: a file of `write_sequences`.
-        src: the senders.
-        inputs: the digest it must be of.
-
-    Returns:
-        None where there is no such file, or it was made from something else.
+def read_inputs(path: Path) -> str:
+    """The digest of what sequences were made from.
 
     Raises:
-        DanteError: the file is damaged.
+        DanteError: the file is missing or damaged.
     """
-    if not path.is_file():
-        return None
-    try:
-        if pl.read_parquet_metadata(path).get("inputs") != inputs:
-            return None
+    with _reading(path):
+        return pl.read_parquet_metadata(path)["inputs"]
+
+
+def read_rows(path: Path, src: pl.Series) -> pl.DataFrame:
+    """Some senders' rows of a day's sequences, without sentences, by src.
+
+    Raises:
+        DanteError: the file is missing or damaged.
+    """
+    with _reading(path):
         return (
             pl.scan_parquet(path, glob=False, hive_partitioning=False)
             .filter(pl.col("src").is_in(src.implode()))
             .drop("sentence", "counts")
             .collect(engine="in-memory")
         )
-    except (OSError, pl.exceptions.PolarsError) as error:
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DanteError(
             f"the profiles {path.parent.name}/{path.name} cannot be read ({error}); delete the "
             "file and run its day again"

@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from dante.errors import DanteError
 from dante.schema import PACKETS
-from dante.sequences import SENDERS, DaySequences, day_sequences, read_sequences, write_sequences
+from dante.sequences import (
+    SENDERS,
+    DaySequences,
+    day_sequences,
+    read_inputs,
+    read_rows,
+    read_sequences,
+    write_sequences,
+)
 
 START = dt.datetime(2025, 3, 1, tzinfo=dt.UTC)
 REPLIES = {0, 3, 4, 5, 11, 12, 14, 16, 18}
@@ -166,6 +174,23 @@ def test_profiles_are_read_back_as_written(tmp_path: Path) -> None:
     assert back.senders.equals(made.senders)
     assert (back.packets, back.backscatter_packets, inputs) == (40, 0, "abc")
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_rows_of_some_senders_are_read_without_the_rest(tmp_path: Path) -> None:
+    """Of a profiles file the digest, or a few senders' rows, can be had by themselves."""
+    made = day_sequences(
+        _frame([(0, i, i % 3, 6, i % 5, 2) for i in range(40)]).lazy(), sentence_words=9
+    )
+    path = tmp_path / "a.parquet"
+    write_sequences(made, path, inputs="abc")
+    assert read_inputs(path) == "abc"
+    some = made.senders["src"][1:].append(pl.Series([2**40], dtype=pl.UInt64))
+    wanted = made.senders[1:].drop("sentence", "counts")
+    assert read_rows(path, some).equals(wanted)
+    path.write_bytes(b"not parquet at all")
+    for read in (read_inputs, lambda bad: read_rows(bad, some)):
+        with pytest.raises(DanteError, match=r"a\.parquet"):
+            read(path)
 
 
 def _damages(good: bytes) -> Iterator[tuple[str, bytes]]:
