@@ -13,13 +13,14 @@ from starlette.responses import Response, StreamingResponse
 
 from dante.web import parameters as ask
 from dante.web.activities import ActivityMap, activity_map
+from dante.web.members import Senders, sender_pages, senders
 from dante.web.publication import Publication
 from dante.web.quality import Quality, quality
 from dante.web.search import Search, search
 from dante.web.sender import SenderView, asked_range, sender
 from dante.web.timeline import Filters, Timeline, answer, find
 from dante.web.today import Today, today
-from dante.web.track import Senders, Track, find_track, sender_pages, senders, track
+from dante.web.track import Track, find_track, track
 
 __all__ = ["router"]
 

@@ -20,6 +20,8 @@ from dante.web.activities import activity_map
 from dante.web.addresses import read_range
 from dante.web.drawings import matrix, plan, sender_lanes
 from dante.web.guard import COOKIE, cookie_value, local_path, token_fits
+from dante.web.life import family
+from dante.web.members import senders
 from dante.web.publication import Publication, Reader
 from dante.web.quality import quality
 from dante.web.render import Renderer
@@ -27,7 +29,7 @@ from dante.web.search import search
 from dante.web.sender import asked_range, sender
 from dante.web.timeline import Filters, find
 from dante.web.today import published_day, today
-from dante.web.track import Track, family, senders, track
+from dante.web.track import Track, track
 
 __all__ = ["router"]
 

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator
 
 from dante.errors import UsageError
 from dante.web.addresses import AddressRange, read_range
-from dante.web.track import Order
+from dante.web.members import Order
 
 __all__ = ["Day", "Days", "Page", "SenderOrder", "Text", "Which", "within"]
 

@@ -9,9 +9,10 @@ from typing import Final
 import polars as pl
 
 from dante.errors import UsageError
-from dante.web.addresses import AddressRange, address_words, read_range
+from dante.web.addresses import AddressRange, read_range
+from dante.web.members import Sender, as_senders
+from dante.web.news import Flood
 from dante.web.publication import Reader
-from dante.web.track import Sender
 
 __all__ = [
     "NOISE",
@@ -65,17 +66,10 @@ class SenderLabel:
 
 
 @dataclass(frozen=True)
-class SenderFlood:
+class SenderFlood(Flood):
     """A day one of the senders flooded a port, or swept very many; as in `floods`."""
 
     day: date
-    src: str
-    shape: str
-    port: str | None
-    ports: int
-    packets: int
-    usual: int
-    times: float
 
 
 @dataclass(frozen=True)
@@ -203,5 +197,4 @@ def _top(reader: Reader) -> list[Sender]:
         "FROM these GROUP BY address ORDER BY packets DESC, address LIMIT ?",
         [_TOP],
     ).fetchall()
-    texts = address_words([row[0] for row in rows])
-    return [Sender(text, *row[1:]) for text, row in zip(texts, rows, strict=True)]
+    return as_senders(rows)

@@ -1,54 +1,40 @@
-"""One track: what it does, since when, whom it came from, who takes part."""
+"""One track: what it does, since when, and whom it resembles."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
-from dante.report.why import reasons
 from dante.report.words import read_ports
-from dante.web.addresses import AddressRange, address_words
 from dante.web.faults import NotFoundError
+from dante.web.life import Decision, Step, decisions, track_life
+from dante.web.news import Sighting
 from dante.web.publication import Reader
 
 __all__ = [
-    "Decision",
     "Kin",
     "Label",
     "Network",
     "Port",
-    "Sender",
-    "Senders",
-    "Sighting",
-    "Step",
     "Track",
     "TrackDay",
     "Trait",
-    "family",
-    "sender_pages",
-    "senders",
+    "find_track",
+    "service_of",
     "track",
 ]
 
 _WINDOW: Final = 28
 """Days before a track's newest whose ports it is compared by."""
 
-_KIN: Final = 24
 _STEPS: Final = 400
 _SIMILAR: Final = 8
 _PORTS: Final = 256
 _NETWORKS: Final = 12
 _SIGHTINGS: Final = 100
-_DECISIONS: Final = 100
-_LATELY: Final = 5
-_EVENTS: Final = 12
 _LABELS: Final = 10
 _MOST: Final = 0.5
-_CHUNK: Final = 20_000
-_PAGED: Final = 1000
-"""Senders that can be paged through: each page further is a longer list to sort."""
 
 
 @dataclass(frozen=True)
@@ -58,50 +44,6 @@ class TrackDay:
     day: date
     senders: int
     packets: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """An event of its life; of a split or merge, `other` is the track on the other side.
-
-    Attributes:
-        event: as in `lineage`, or `split off` and `merged in` where the other track has the row.
-    """
-
-    day: date
-    event: str
-    other: int | None
-    other_name: str | None
-    similarity: float | None
-    shared_senders: int | None
-    probability: float | None
-    senders: int | None
-    top_ports: str | None
-
-
-@dataclass(frozen=True)
-class Decision:
-    """How probably a day's cluster was this track, or another that was likelier or was taken.
-
-    Attributes:
-        probability: that the cluster is the track `track_id`; `taken`: it continued that one.
-        ports, rare_ports, headers, hours, networks, senders_shared: as in `decisions`.
-        why: all of it in words.
-    """
-
-    day: date
-    cluster_id: int
-    track_id: int
-    track: str
-    probability: float
-    taken: bool
-    ports: float
-    rare_ports: float
-    headers: float
-    hours: float
-    networks: float
-    senders_shared: float
-    why: str
 
 
 @dataclass(frozen=True)
@@ -173,19 +115,6 @@ class Kin:
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A day it was called a threat."""
-
-    day: date
-    kind: str
-    score: float
-    shape: str | None
-    key: str
-    reasons: str
-    senders: int
-
-
-@dataclass(frozen=True)
 class Track:
     """The page of a track; `days` and `life` in order, `networks` by days among the largest.
 
@@ -225,28 +154,6 @@ class Track:
     similar: list[Kin]
 
 
-@dataclass(frozen=True)
-class Sender:
-    """A sender of a track: its days in it, and its packets on them."""
-
-    src: str
-    first_day: date
-    last_day: date
-    days: int
-    packets: int
-
-
-@dataclass(frozen=True)
-class Senders:
-    """A page of a track's senders; `of` fit what was asked for, not all of which have pages."""
-
-    track_id: int
-    of: int
-    page: int
-    pages: int
-    senders: list[Sender]
-
-
 def find_track(reader: Reader, which: str) -> int:
     """The id of a track by its number or name.
 
@@ -280,7 +187,7 @@ def track(reader: Reader, which: str) -> Track:
         """,
         track_id,
     ).to_dicts()[0]
-    life = _life(reader, track_id)
+    life = track_life(reader, track_id)
     traits = _traits(reader, track_id)
     return Track(
         **head,
@@ -304,7 +211,7 @@ def track(reader: Reader, which: str) -> Track:
         ),
         life=life[-_STEPS:],
         life_left_out=max(0, len(life) - _STEPS),
-        decisions=_decisions(reader, track_id, head["first_day"], life),
+        decisions=decisions(reader, track_id, head["first_day"], life),
         ports=_ports(reader, track_id, head["last_day"]),
         networks=_networks(reader, track_id),
         labels=reader.rows(
@@ -333,42 +240,6 @@ def _traits(reader: Reader, track_id: int) -> list[Trait]:
         "SELECT trait, value, share FROM track_traits WHERE track_id = ? "
         "QUALIFY row_number() OVER (PARTITION BY trait ORDER BY share DESC, value) <= 24 "
         "ORDER BY trait, share DESC, value",
-        track_id,
-    )
-
-
-def _decisions(reader: Reader, track_id: int, born: date, life: list[Step]) -> list[Decision]:
-    newest = reader.con.execute(
-        "SELECT DISTINCT day FROM decisions WHERE track_id = ? AND taken ORDER BY day DESC LIMIT ?",
-        [track_id, _LATELY],
-    ).fetchall()
-    told = ("birth", "recur", "split", "merge", "split off", "merged in")
-    events = list(dict.fromkeys(step.day for step in reversed(life) if step.event in told))
-    days = sorted({born, *events[:_EVENTS], *(day for (day,) in newest)})
-    rows = reasons(reader.con, track_id, days, births_of=born).select(
-        list(Decision.__dataclass_fields__)
-    )
-    found = [Decision(**row) for row in rows.iter_rows(named=True)]
-    return sorted(found, key=lambda one: one.day, reverse=True)[:_DECISIONS]
-
-
-def _life(reader: Reader, track_id: int) -> list[Step]:
-    return reader.rows(
-        Step,
-        """
-        WITH mine AS (
-            SELECT day, event, related_track_id AS other, similarity, shared_senders, probability
-            FROM lineage WHERE track_id = $1 AND event <> 'continue'
-            UNION ALL
-            SELECT day, CASE event WHEN 'split' THEN 'split off' ELSE 'merged in' END, track_id,
-                   similarity, shared_senders, probability
-            FROM lineage WHERE related_track_id = $1 AND event IN ('split', 'merge'))
-        SELECT mine.day, mine.event, mine.other, others.name AS other_name, mine.similarity,
-               mine.shared_senders, mine.probability, track_days.senders, track_days.top_ports
-        FROM mine LEFT JOIN track_days ON track_days.day = mine.day AND track_days.track_id = $1
-             LEFT JOIN tracks AS others ON others.track_id = mine.other
-        ORDER BY mine.day, mine.event, mine.other
-        """,
         track_id,
     )
 
@@ -440,86 +311,3 @@ def _similar(reader: Reader, track_id: int) -> list[Kin]:
         track_id,
         _SIMILAR,
     )
-
-
-def family(reader: Reader, track_id: int) -> list[int]:
-    """The tracks it came from, gave to or took from, by splits and merges, nearest first.
-
-    At most 24, itself among them; each is reached from the one before by one split or merge.
-    """
-    edges = reader.con.execute(
-        "SELECT DISTINCT track_id, related_track_id FROM lineage "
-        "WHERE event IN ('split', 'merge') AND related_track_id IS NOT NULL ORDER BY 1, 2"
-    ).fetchall()
-    near: dict[int, set[int]] = defaultdict(set)
-    for one, other in edges:
-        near[one].add(other)
-        near[other].add(one)
-    found = [track_id]
-    for one in found:
-        found += [other for other in sorted(near[one]) if other not in found]
-        if len(found) >= _KIN:
-            break
-    return found[:_KIN]
-
-
-Order = Literal["packets", "days", "first_day", "last_day", "address"]
-_ORDERS: Final[dict[Order, str]] = {
-    "packets": "packets DESC, address",
-    "days": "days DESC, packets DESC, address",
-    "first_day": "first_day, packets DESC, address",
-    "last_day": "last_day DESC, packets DESC, address",
-    "address": "address",
-}
-
-
-def senders(
-    reader: Reader,
-    track_id: int,
-    within: AddressRange | None = None,
-    order: Order = "packets",
-    page: int = 1,
-    size: int = 50,
-) -> Senders:
-    """A page of the senders of a track, or of those in a range of addresses.
-
-    There are pages for the first 1,000; a download has all.
-    """
-    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
-    of = reader.one(
-        "SELECT count(*) FROM track_senders WHERE track_id = ? "
-        "AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT)",
-        track_id,
-        low,
-        high,
-    )
-    pages = max(1, -(-min(of, _PAGED) // size))
-    page = min(page, pages)
-    rows = reader.con.execute(
-        "SELECT address, first_day, last_day, days, packets FROM track_senders "
-        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
-        f"ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
-        [track_id, low, high, size, (page - 1) * size],
-    ).fetchall()
-    texts = address_words([row[0] for row in rows])
-    found = [Sender(text, *row[1:]) for text, row in zip(texts, rows, strict=True)]
-    return Senders(track_id, of, page, pages, found)
-
-
-def sender_pages(
-    reader: Reader, track_id: int, within: AddressRange | None, after: int
-) -> tuple[list[Sender], int | None]:
-    """The next senders of a track after an address, in order of addresses, and the last of them.
-
-    What a download is made of: each part is a short question, however large the whole.
-    """
-    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
-    rows = reader.con.execute(
-        "SELECT address, first_day, last_day, days, packets FROM track_senders "
-        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
-        "ORDER BY address LIMIT ?",
-        [track_id, max(low, after), high, _CHUNK],
-    ).fetchall()
-    texts = address_words([row[0] for row in rows])
-    found = [Sender(text, *row[1:]) for text, row in zip(texts, rows, strict=True)]
-    return found, rows[-1][0] + 1 if len(rows) == _CHUNK else None

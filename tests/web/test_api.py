@@ -5,12 +5,13 @@ from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from dante.web.activities import ActivityMap
+from dante.web.members import Senders
 from dante.web.quality import Quality
 from dante.web.search import Search
 from dante.web.sender import SenderView
 from dante.web.timeline import Timeline
 from dante.web.today import Today
-from dante.web.track import Senders, Track
+from dante.web.track import Track
 
 ANSWERS = {
     "/api/today": Today,

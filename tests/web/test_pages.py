@@ -19,7 +19,7 @@ from dante.store.home import Home
 from dante.store.publish import IP_ID_NAMES, TOOL_NAMES, TRAIT_NAMES, publish
 from dante.tracking.track import TRACK_STATES
 from dante.web import create_app
-from tests.report.conftest import FIRST, Story
+from tests.report.conftest import FIRST, Story, build
 
 from .conftest import HOSTILE, PAGES, client_of, story_with_senders
 
@@ -73,6 +73,16 @@ def test_the_timeline_has_a_lane_a_track_with_its_signs(client: TestClient) -> N
     assert "http-alt-2 merges into telnet-1 on 9 March 2025" in text
     assert "dns-3 returns on 10 March 2025" in text
     assert "http-alt-2 a threat on 3 March 2025" in text
+
+
+def test_a_track_that_began_by_a_split_is_marked_on_its_first_day(tmp_path: Path) -> None:
+    """What is at work on a day says how it came to be, whether born, returned or split off."""
+    story = story_with_senders()
+    events = story.rows["lineage"]
+    story.rows["lineage"] = [row for row in events if row[1:3] != (2, "birth")]
+    client = client_of(create_app(build(story, tmp_path)))
+    found = client.get("/api/today", params={"day": "2025-03-03"}).json()["activities"]
+    assert {row["track_id"]: row["event"] for row in found}[2] == "split"
 
 
 @pytest.mark.parametrize(
