@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["find_track", "floods", "lineage", "query", "report", "status", "threats", "tracks"]
 
+DayOption = Annotated[str | None, typer.Option("--day", help="Only this day.")]
+SinceOption = Annotated[str | None, typer.Option("--since", help="From this day on.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many.")]
+
 
 def _known(home: Path | None, sql: str, parameters: list[object]) -> "pl.DataFrame":
     """The answer to a question of ours, which only a damaged database can refuse."""
@@ -113,9 +117,9 @@ def _gaps() -> "pl.Expr":
 def threats(
     home: HomeOption = None,
     form: Format = "table",
-    day: Annotated[str | None, typer.Option("--day", help="Only this day.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From this day on.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    day: DayOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = 50,
 ) -> None:
     """New and returned campaigns that are worth a look, newest first, with the reasons."""
     frame = _known(
@@ -137,9 +141,9 @@ def threats(
 def floods(
     home: HomeOption = None,
     form: Format = "table",
-    day: Annotated[str | None, typer.Option("--day", help="Only this day.")] = None,
-    since: Annotated[str | None, typer.Option("--since", help="From this day on.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    day: DayOption = None,
+    since: SinceOption = None,
+    limit: LimitOption = 50,
 ) -> None:
     """Floods and sweeps of a few senders, too few for a campaign, newest first."""
     frame = _known(
@@ -176,7 +180,7 @@ def tracks(
     state: Annotated[
         str | None, typer.Option("--state", help="Only active, asleep or ended ones.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    limit: LimitOption = 50,
 ) -> None:
     """Campaigns: what they do, since when, how many senders; the longest-lived first."""
     if state is not None and state not in ("active", "asleep", "ended"):
