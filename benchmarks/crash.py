@@ -35,6 +35,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.homes import file_digests, published, say
+
 __all__ = ["KINDS", "main"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -211,35 +213,17 @@ def _heard(inside: list[str], letter: str) -> None:
 
 def _views(home: Path) -> dict[str, Any]:
     """What is published, as digests: each view, and each day of the views that have days."""
-    from dante.store.home import Home
-    from dante.store.publish import PUBLISHED, read_lineage
     from dante.store.state import DAY_TABLES
 
     whole, by_day = {}, {}
-    with read_lineage(Home(home)) as con:
-        for view in PUBLISHED:
-            if view == "runs":
-                continue
-            less = "EXCLUDE (ingested_at)" if view == "ingests" else ""
-            rows = con.execute(f"SELECT * {less} FROM {view} ORDER BY ALL").fetchall()
-            whole[view] = _digest(rows)
-            if view in DAY_TABLES:
-                names = [column[0] for column in con.description or ()]
-                days: dict[str, list[Any]] = {}
-                for row in rows:
-                    days.setdefault(str(row[names.index("day")]), []).append(row)
-                by_day[view] = {day: _digest(rows) for day, rows in days.items()}
+    for name, view in published(home).items():
+        whole[name] = _digest(view.rows)
+        if name in DAY_TABLES:
+            days: dict[str, list[Any]] = {}
+            for row in view.rows:
+                days.setdefault(str(row[view.columns.index("day")]), []).append(row)
+            by_day[name] = {day: _digest(rows) for day, rows in days.items()}
     return {"whole": whole, "by_day": by_day}
-
-
-def _files(home: Path) -> dict[str, str]:
-    """Digests of the files that nothing of a run's time is in."""
-    return {
-        str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for part in ("lake/packets", "lake/quarantine", "lake/profiles", "models")
-        for path in sorted((home / part).rglob("*"))
-        if path.is_file()
-    }
 
 
 def _digest(rows: list[Any]) -> str:
@@ -288,7 +272,7 @@ def _round(
             continue
         found.kills[kind] += 1
         found.landed[landed] += 1
-        _say(f"{found.kills.total()} of {asked.kills}: {kind}, met in {landed}", began)
+        say(f"{found.kills.total()} of {asked.kills}: {kind}, met in {landed}", began)
     _answer(lambda: _backfill(home, asked.days, asked.jobs))
     os.kill(reader, signal.SIGTERM)
     os.waitpid(reader, 0)
@@ -301,7 +285,7 @@ def _round(
         for view in wanted["whole"]
         if views[view] != wanted["whole"][view]
     ]
-    files = _files(home)
+    files = file_digests(home)
     found.wrong += [
         f"round {found.rounds}: {name} {'differs' if name in files else 'is missing'}"
         for name, digest in wanted["files"].items()
@@ -311,12 +295,8 @@ def _round(
         f"round {found.rounds}: {name} is left" for name in files - wanted["files"].keys()
     ]
     found.rounds += 1
-    _say(f"home {found.rounds} is finished and compared: {len(found.wrong)} differences", began)
+    say(f"home {found.rounds} is finished and compared: {len(found.wrong)} differences", began)
     shutil.rmtree(home)
-
-
-def _say(what: str, began: float) -> None:
-    print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 def _make(home: Path, packets: Path) -> None:
@@ -361,8 +341,8 @@ def main(arguments: list[str] | None = None) -> int:
         _make(scratch / "undisturbed", packets)
         _answer(lambda: _backfill(scratch / "undisturbed", asked.days, asked.jobs))
         wanted = _answer(lambda: _views(scratch / "undisturbed"))
-        wanted["files"] = _files(scratch / "undisturbed")
-        _say("the undisturbed home is done", began)
+        wanted["files"] = file_digests(scratch / "undisturbed")
+        say("the undisturbed home is done", began)
         turn = 0
         while found.kills.total() < asked.kills:
             less = min(asked.a_round, asked.kills - found.kills.total())

@@ -8,7 +8,6 @@ for byte, and the published views row for row (runs and times of ingest apart).
 """
 
 import argparse
-import hashlib
 import json
 import os
 import subprocess
@@ -16,14 +15,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
+from benchmarks.homes import file_digests, published
 from benchmarks.marx import DATA, ROOT
 
 __all__ = ["main"]
 
 _SPAN: Final = ("2013-03-03", "2013-09-08")
-_PARTS: Final = ("lake/packets", "lake/quarantine", "lake/profiles", "models")
 _WORKERS: Final = "2"
 
 
@@ -47,30 +46,6 @@ def _run(home: Path, last: str, *words: str) -> float:
     return round(time.monotonic() - began, 1)
 
 
-def _files(home: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for part in _PARTS
-        for path in sorted((home / part).rglob("*"))
-        if path.is_file()
-    }
-
-
-def _views(home: Path) -> dict[str, list[Any]]:
-    from dante.store.home import Home
-    from dante.store.publish import PUBLISHED, read_lineage
-
-    with read_lineage(Home(home)) as con:
-        return {
-            view: con.execute(
-                f"SELECT * {'EXCLUDE (ingested_at)' if view == 'ingests' else ''} "
-                f"FROM {view} ORDER BY ALL"
-            ).fetchall()
-            for view in PUBLISHED
-            if view != "runs"
-        }
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Do both and compare; 1 if anything differs."""
     parser = argparse.ArgumentParser("python -m benchmarks.dask", description=__doc__)
@@ -86,13 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
         spread = _home(Path(folder) / "spread", asked.data, '[compute]\nspread = "dask"\n')
         seconds = {"dask": _run(spread, asked.last, "--prefect")}
         seconds["in_process"] = _run(direct, asked.last, "--no-prefect")
-        one, other = _files(direct), _files(spread)
+        one, other = file_digests(direct), file_digests(spread)
         wrong = sorted(
             name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
         )
-        mine, theirs = _views(direct), _views(spread)
+        mine, theirs = published(direct), published(spread)
         wrong += [f"view {view}" for view in mine if mine[view] != theirs[view]]
-        days = len(mine["daily"])
+        days = len(mine["daily"].rows)
     told = {"days": days, "files": len(one), "wrong": wrong, "seconds": seconds}
     print(json.dumps(told, indent=1))
     if asked.json is not None:

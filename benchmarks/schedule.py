@@ -26,10 +26,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.homes import published, say
+
 __all__ = ["main"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 FIRST: Final = date(2025, 3, 1)
+# What `quality` says of arrival is of when it was asked.
+_COMPARED: Final = {"quality": "WHERE \"check\" <> 'arrival'"}
 _MAIN: Final = "from dante.cli import main; main()"
 _SETTINGS: Final = """\
 [model]
@@ -123,22 +127,6 @@ class Standing:
         return "not ended"
 
 
-def _views(home: Path) -> dict[str, list[Any]]:
-    from dante.store.home import Home
-    from dante.store.publish import PUBLISHED, read_lineage
-
-    less = {"ingests": "EXCLUDE (ingested_at)"}
-    only = {"quality": "WHERE \"check\" <> 'arrival'"}
-    with read_lineage(Home(home)) as con:
-        return {
-            view: con.execute(
-                f"SELECT * {less.get(view, '')} FROM {view} {only.get(view, '')} ORDER BY ALL"
-            ).fetchall()
-            for view in PUBLISHED
-            if view != "runs"
-        }
-
-
 def _processes(*marks: bytes) -> list[int]:
     """Processes that have each mark at the start of one of their variables."""
     found = []
@@ -158,10 +146,6 @@ def _at_work(home: Path, day: date) -> list[int]:
             return []
         time.sleep(0.05)
     return _processes(f"DANTE_HOME={home}".encode(), b"PREFECT__FLOW_RUN_ID=")
-
-
-def _say(what: str, began: float) -> None:
-    print(f"{time.monotonic() - began:6.0f} s  {what}", file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -190,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         (home / "dante.toml").write_text(_SETTINGS.format(drop=drop))
         up = Standing(home, asked.port, scratch / "up.log")
         up.start()
-        _say("dante up is up", began)
+        say("dante up is up", began)
 
         def deliver(number: int) -> None:
             shutil.copy(files[number - 1], drop)
@@ -200,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         def end(name: str, run: Any) -> None:
             ends[name] = up.ended(run)
-            _say(f"{name}: {ends[name]}", began)
+            say(f"{name}: {ends[name]}", began)
 
         try:
             deliver(1)
@@ -225,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
             stopped = _at_work(home, day(7))
             up.stop()
             left = _processes(f"DANTE_HOME={home}".encode())
-            _say(f"stopped; {len(left)} processes are left", began)
+            say(f"stopped; {len(left)} processes are left", began)
             up.start()
             # What the server says of a run that ended with its worker is for people to know only.
             ends["day 7, stopped"] = up.ended(run, 1)
@@ -233,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
             deliver(8)
             cut = up.schedule(day(8))
             flows = _at_work(home, day(8))
-            _say(f"{up.cut()} processes end at once, {len(flows)} of a flow", began)
+            say(f"{up.cut()} processes end at once, {len(flows)} of a flow", began)
             up.start()
             deliver(9)
             end("day 9, after the power was cut", up.schedule(day(9)))
@@ -241,7 +225,7 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             up.stop()
             log = (scratch / "up.log").read_text(encoding="utf-8", errors="replace")
-        found, wanted = _views(home), _views(whole)
+        found, wanted = published(home, _COMPARED), published(whole, _COMPARED)
         wrong = [view for view in wanted if found[view] != wanted[view]]
         if not killed or not stopped or not flows:
             wrong.append("no process was there to be killed")
