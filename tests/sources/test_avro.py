@@ -8,7 +8,6 @@ import zlib
 from pathlib import Path
 
 import fastavro
-import polars as pl
 import pyarrow as pa
 import pytest
 import zstandard
@@ -17,9 +16,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE
-from dante.sources import Batch, Reading, read_batches
+from dante.sources import Reading, read_batches
 from dante.sources.avroschema import NotThereError, parse_schema, read_record, varint
+from tests.sources.whole import joined
 
 MARKER = bytes(range(200, 216))
 FIELDS = {
@@ -117,10 +116,7 @@ def _read(path, data, rows_per_batch=1_000_000):
     reading = Reading(format="flowtuple")
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
     assert all(0 < batch.rows <= rows_per_batch for batch in batches)
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _sources(first, last):

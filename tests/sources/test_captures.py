@@ -1,16 +1,14 @@
-"""Captures as packets: field by field as dpkt and tshark have them, and whole up to damage."""
+"""Captures as packets, field by field as dpkt and tshark have them."""
 
 import bz2
 import gzip
 import lzma
 import random
-import re
 import shutil
 import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import dpkt
 import polars as pl
@@ -20,33 +18,14 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE, parse_address
+from dante.schema import parse_address
 from dante.simulate import Scenario, simulate_days, write_pcap
-from dante.sources import Reading, format_of, octets, read_batches, streams
+from dante.sources import format_of
 from tests.sources import captures
 from tests.sources.conftest import Documented
+from tests.sources.reading import FIELDS, Row, read, rows_of
 
-Row = tuple[Any, ...]
-FIELDS = [name for name in PACKETS if name not in ("sensor", "packets")]
 ETHERTYPES = (0x0800, 0x86DD)
-
-
-def read(path: Path, data: bytes, limit: int = 1_000_000) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """All packets and all refused rows."""
-    path = path / "capture"
-    path.write_bytes(data)
-    batches = list(read_batches(path, Reading(), rows_per_batch=limit))
-    assert all(batch.rows <= limit for batch in batches)
-    none = pl.DataFrame(schema=PACKETS), pl.DataFrame(schema=QUARANTINE)
-    return (
-        pl.concat([none[0], *(batch.packets for batch in batches)]),
-        pl.concat([none[1], *(batch.refused for batch in batches)]),
-    )
-
-
-def rows_of(packets: pl.DataFrame) -> list[Row]:
-    """Packets as plain tuples, `ts` in µs."""
-    return packets.select(pl.col(FIELDS)).with_columns(pl.col("ts").to_physical()).rows()
 
 
 def network(link: int, data: bytes) -> dpkt.Packet | None:
@@ -181,68 +160,6 @@ def test_packed_captures(tmp_path: Path, how: str) -> None:
         data = captures.FLAVOURS[flavour](random.Random(2), 50)
         for one, other in zip(read(tmp_path, data), read(tmp_path, packed(data, how)), strict=True):
             assert_frame_equal(one, other)
-
-
-@settings(deadline=None, max_examples=60)
-@given(flavour=st.sampled_from(list(captures.FLAVOURS)), seed=st.integers(0, 99), data=st.data())
-def test_any_cut_of_a_file_keeps_every_whole_record(
-    flavour: str, seed: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Cut anywhere, a capture gives all packets in front of it and one row with the place."""
-    folder = tmp_path_factory.mktemp("cut")
-    whole = captures.FLAVOURS[flavour](random.Random(seed), 12)
-    packets, refused = read(folder, whole)
-    rows = merged(packets, refused)
-    size = data.draw(st.integers(0, len(whole)))
-    least = 24 if format_of(folder / "capture") == "pcap" else 12
-    try:
-        some, lost = read(folder, whole[:size], data.draw(st.sampled_from((1, 5, 1000))))
-    except SourceError as error:
-        assert str(folder) in str(error)
-        assert size < least
-        return
-    torn = lost.filter(pl.col("reason").str.contains("ends within"))
-    assert torn.height <= 1
-    kept = merged(some, lost.filter(~pl.col("reason").str.contains("ends within")))
-    assert kept == rows[: len(kept)]
-    assert len(kept) == holds_packets(whole[:size])
-    if torn.height:
-        place = int(re.findall(r"at byte ([0-9,]+)", torn["reason"][0])[0].replace(",", ""))
-        assert place < size
-        assert torn["row"].to_list() == [len(kept) + 1]
-
-
-def merged(packets: pl.DataFrame, refused: pl.DataFrame) -> list[Row]:
-    """All rows in the order of the file: packets, and refused rows with their reasons."""
-    lost = dict(zip(refused["row"], refused.select("raw", "reason").rows(), strict=True))
-    rows = iter(rows_of(packets))
-    return [
-        lost[at] if at in lost else next(rows)
-        for at in range(1, packets.height + refused.height + 1)
-    ]
-
-
-def holds_packets(data: bytes) -> int:
-    """How many whole records a piece of a capture has, by dpkt's way of walking."""
-    return sum(1 for _ in captures.records(data))
-
-
-@pytest.mark.parametrize("flavour", captures.FLAVOURS)
-def test_damage_costs_no_packet_in_front_of_it(tmp_path: Path, flavour: str) -> None:
-    """A giant length is one refused row with its offset; reading goes on where records do."""
-    whole = captures.FLAVOURS[flavour](random.Random(3), 400)
-    rows = merged(*read(tmp_path, whole))
-    at = list(captures.records(whole))
-    for struck in (5, 200, 396):
-        data = bytearray(whole)
-        data[at[struck].length : at[struck].length + 4] = b"\xff\xff\xff\xff"
-        packets, refused = read(tmp_path, bytes(data))
-        found = merged(packets, refused)
-        assert found[:struck] == rows[:struck]
-        assert found[struck + 1 :] == rows[struck + 1 :]
-        places = re.findall(r"at byte ([0-9,]+)", found[struck][1])
-        begin, end = (int(place.replace(",", "")) for place in places)
-        assert (begin, at[struck].start < end <= at[struck + 1].start) == (at[struck].start, True)
 
 
 On = captures.Interface
@@ -414,49 +331,6 @@ def test_the_commands_of_the_page(documented: Documented) -> None:
     assert "pcap)" in said[0] and "pcapng)" in said[1]
 
 
-def test_zeros_at_the_end_are_one_refused_row(tmp_path: Path) -> None:
-    """A crash leaves zeros: megabytes of them are one row, in each kind of capture."""
-    for flavour in ("pcap on link 101", "pcapng"):
-        whole = captures.FLAVOURS[flavour](random.Random(9), 40)
-        packets, refused = read(tmp_path, whole + bytes(3_000_001))
-        assert merged(packets, refused)[:40] == merged(*read(tmp_path, whole))
-        assert refused["row"][-1] == packets.height + refused.height == 41
-        place = f"damaged at byte {len(whole):,}, and nothing is read behind it"
-        assert place in refused["reason"][-1]
-
-
-def test_reading_goes_on_over_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However a file falls into windows, it is the same rows, damage and all."""
-    for flavour in ("pcap on link 1", "pcapng, several sections", "pcap with longer records"):
-        whole = captures.FLAVOURS[flavour](random.Random(10), 300)
-        at = list(captures.records(whole))
-        data = bytearray(whole)
-        for struck in (20, 150, 151, 280):
-            data[at[struck].length : at[struck].length + 4] = b"\xff\xff\xff\xff"
-        monkeypatch.setattr(octets, "WINDOW", 1 << 24)
-        one = read(tmp_path, bytes(data))
-        assert one[0].height + one[1].height >= 297
-        for size in (100, 1000, 7001):
-            monkeypatch.setattr(octets, "WINDOW", size)
-            monkeypatch.setattr(streams, "_CHUNK", size)
-            for frame, other in zip(one, read(tmp_path, bytes(data)), strict=True):
-                assert_frame_equal(frame, other)
-
-
-def test_a_section_of_the_other_order_behind_damage(tmp_path: Path) -> None:
-    """Where damage swallows a section's end, reading goes on with the next one's byte order."""
-    rng = random.Random(11)
-    raw = [captures.Interface(captures.RAW)]
-    first = captures.capture_section(captures.several(rng, raw, 20), raw, rng)
-    second = captures.capture_section(captures.several(rng, raw, 20), raw, rng, order=">")
-    rows = merged(*read(tmp_path, first + second))
-    cut = list(captures.records(first))[15].start
-    found = merged(*read(tmp_path, first[: cut + 20] + second))
-    assert found[:15] == rows[:15]
-    assert found[16:] == rows[20:]
-    assert f"damaged at byte {cut:,}; reading goes on at byte {cut + 20:,}" in found[15][1]
-
-
 def test_a_capture_within_a_payload_is_no_packet(tmp_path: Path) -> None:
     """What lies within a whole record is never read as records."""
     rng = random.Random(12)
@@ -479,46 +353,3 @@ def test_the_upper_bits_of_a_link_are_of_its_checksums(tmp_path: Path) -> None:
     made = captures.packets(random.Random(13), captures.ETHERNET, 5, odd=0)
     data = captures.classic(made, captures.ETHERNET | 0x24000000)
     assert sum(frame.height for frame in read(tmp_path, data)) == 5
-
-
-@settings(deadline=None, max_examples=150)
-@given(
-    flavour=st.sampled_from(list(captures.FLAVOURS)),
-    seed=st.integers(0, 9),
-    changes=st.lists(
-        st.tuples(st.floats(0, 1), st.sampled_from(("flip", "cut", "splice", "giant")),
-                  st.integers(0, 2**32 - 1)), min_size=1, max_size=4,
-    ),
-)  # fmt: skip
-def test_any_mutation_keeps_what_is_in_front_of_it(
-    flavour: str,
-    seed: int,
-    changes: list[tuple[float, str, int]],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
-    """Flips, cuts, splices and giant numbers cost no packet in front of them, and no crash."""
-    folder = tmp_path_factory.mktemp("mutated")
-    whole = captures.FLAVOURS[flavour](random.Random(seed), 30)
-    rows = merged(*read(folder, whole))
-    data = bytearray(whole)
-    first = len(data)
-    for place, how, number in changes:
-        at = int(place * len(data))
-        first = min(first, at)
-        if how == "flip":
-            data[at : at + 1] = bytes([data[at] ^ (1 << number % 8)]) if at < len(data) else b""
-        elif how == "cut":
-            del data[at : at + 1 + number % 200]
-        elif how == "splice":
-            other = number % len(data)
-            data[at:at] = data[other : other + number % 300]
-        else:
-            data[at : at + 4] = number.to_bytes(4)
-    try:
-        packets, refused = read(folder, bytes(data), 16)
-    except SourceError as error:
-        assert str(folder) in str(error)
-        assert not holds_packets(whole[:first])
-        return
-    found = merged(packets, refused)
-    assert found[: holds_packets(whole[:first])] == rows[: holds_packets(whole[:first])]

@@ -5,7 +5,6 @@ import json
 import random
 from datetime import UTC, date, datetime
 
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +12,8 @@ from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
 from dante.schema import PACKETS, QUARANTINE, parse_address
-from dante.sources import Batch, Reading, read_batches
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 HEAD = "Mar  1 10:00:00 tower kernel: [12345.678901] "
 MAC = "MAC=fa:16:3e:8a:b4:2d:fe:16:3e:8a:b4:2e:08:00"
@@ -52,10 +52,7 @@ def _read(tmp_path, text, reading=GIVEN, rows_per_batch=1_000_000):
         assert batch.packets.schema == PACKETS
         assert batch.refused.schema == QUARANTINE
         assert batch.rows <= rows_per_batch
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _packet(tmp_path, line, head=HEAD, reading=None):

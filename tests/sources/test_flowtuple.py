@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from dante.schema import PACKETS, QUARANTINE, backscatter
-from dante.sources import Batch, Reading, read_batches
+from dante.schema import backscatter
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 ARRAY = {"type": "array", "items": "long"}
 PLACES = {
@@ -73,10 +74,7 @@ def _avro(kinds, flows, codec="deflate", **options):
 def _read(path, data, reading=None, rows_per_batch=1_000_000):
     path.write_bytes(data)
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _one(tmp_path, kinds, flow, reading=None):

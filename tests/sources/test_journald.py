@@ -3,16 +3,17 @@
 import json
 from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
-from dante.schema import PACKETS, QUARANTINE, parse_address
-from dante.sources import Batch, Reading, read_batches
+from dante.schema import PACKETS, parse_address
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 TCP = (
     "IN=eth0 OUT= SRC=203.0.113.7 DST=198.51.100.9 LEN=60 TOS=0x08 PREC=0x20 TTL=47 ID=54321 DF "
     "PROTO=TCP SPT=43210 DPT=23 WINDOW=1024 RES=0x00 SYN URGP=0 "
 )
+
 TCP_PACKET = dict.fromkeys(PACKETS) | {
     "ts": datetime(2025, 3, 1, 10, tzinfo=UTC),
     "src": parse_address("203.0.113.7"),
@@ -33,10 +34,7 @@ def _read(tmp_path, text, reading, rows_per_batch=1_000_000):
     path = tmp_path / "source"
     path.write_text(text)
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 ENTRY = {

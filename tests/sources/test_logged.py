@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-import polars as pl
 import pytest
 
-from dante.schema import PACKETS, QUARANTINE, parse_address
-from dante.sources import Batch, Reading, read_batches
+from dante.schema import PACKETS, parse_address
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 HEAD = "Mar  1 10:00:00 tower kernel: [12345.678901] "
 IP = "SRC=203.0.113.7 DST=198.51.100.9 LEN=60 TOS=0x08 PREC=0x20 TTL=47 ID=54321 DF"
@@ -32,10 +32,7 @@ def _read(tmp_path, text, rows_per_batch=1_000_000):
     path.write_text(text)
     asked = Reading(format="firewall", year=2025)
     batches = list(read_batches(path, asked, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _packet(tmp_path, line, head=HEAD):

@@ -6,15 +6,15 @@ import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE, address_text, backscatter
-from dante.sources import Batch, Reading, format_of, read_batches
+from dante.schema import PACKETS, address_text, backscatter
+from dante.sources import Reading, format_of, read_batches
+from tests.sources.whole import joined
 
 ZEEK = {
     "ts": 1740823202.125, "uid": "CMdzit1AMNsmfAIiQc", "id.orig_h": "203.0.113.7",
@@ -64,10 +64,7 @@ def _line(record, **values):
 def _read(path, text, reading=None, rows_per_batch=1_000_000):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _row(**values):

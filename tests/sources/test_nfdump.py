@@ -10,15 +10,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE, address_text, backscatter
-from dante.sources import Batch, Reading, read_batches
+from dante.schema import address_text, backscatter
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 OLD = (
     "ts,te,td,sa,da,sp,dp,pr,flg,fwd,stos,ipkt,ibyt,opkt,obyt,in,out,sas,das,smk,dmk,dtos,dir,nh,nhb,"
@@ -30,6 +30,7 @@ REST = (
     "00:00:00:00:00:00,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,0-0-0,    0.000,"
     "    0.000,    0.000,0.0.0.0,17/1,0,2026-11-24 05:23:21.940\n"
 )
+
 SPAN = "2025-03-01 10:00:02,2025-03-01 10:00:02,0.000,"
 ROWS = [
     SPAN + "203.0.113.9,198.51.100.7,5000,53,UDP,........,0,0,1,28,0,0",
@@ -49,10 +50,7 @@ NEW = "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,fl
 def _read(path, text, reading=None, rows_per_batch=1_000_000):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def _flow(flags="......S.", packets=1, size=40, proto="TCP", sp="4000", dp="23"):

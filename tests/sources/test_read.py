@@ -1,4 +1,4 @@
-"""CSV and Parquet files as packets and quarantine rows."""
+"""CSV files as packets and quarantine rows."""
 
 import csv
 import gzip
@@ -9,78 +9,21 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import ConfigError, SourceError, UsageError
-from dante.schema import PACKETS, QUARANTINE, address_text
-from dante.sources import Batch, Reading, load_mapping, parse_mapping, read_batches
+from dante.schema import address_text
+from dante.sources import Reading, load_mapping, parse_mapping, read_batches
 from dante.sources.lines import Dialect, read_block, split_line
+from tests.sources.drawn import frames, quick
+from tests.sources.whole import GOOD, HEADER, read_file, read_text
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MARX = REPOSITORY / ".." / "shared" / "data" / "marx" / "marx.csv.gz"
-HEADER = "ts,src,proto,dport,ttl\n"
-GOOD = "2025-03-01T10:00:00Z,203.0.113.7,tcp,23,64\n"
-
-
-def _read(path, reading=None, rows_per_batch=1_000_000):
-    batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
-
-
-def _read_text(tmp_path, text, reading=None, **options):
-    path = tmp_path / "source"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return _read(path, reading, **options)
-
-
-numbers = {
-    name: st.none() | st.integers(0, 2 ** (8 * size) - 1)
-    for name, size in {
-        "sport": 2,
-        "ttl": 1,
-        "tcp_flags": 1,
-        "tcp_window": 2,
-        "ip_id": 2,
-        "tcp_seq": 4,
-        "length": 2,
-    }.items()
-}
-sensors = st.none() | st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=6)
-addresses = st.integers(0, 2**32 - 1) | st.integers(2**61, 2**64 - 1)
-
-
-@st.composite
-def _packets(draw):
-    proto = draw(st.sampled_from([1, 6, 17, 58, 47, 255]))
-    port = st.integers(0, 65535)
-    values = {name: draw(strategy) for name, strategy in numbers.items()}
-    return {
-        "ts": draw(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1))).replace(tzinfo=UTC),
-        "src": draw(addresses),
-        "dst": draw(st.none() | addresses),
-        "sensor": draw(sensors),
-        "proto": proto,
-        "dport": draw(port if proto in (6, 17) else st.none() | port),
-        **values,
-        "sport": None if proto in (1, 58) else values["sport"],
-        "packets": draw(st.none() | st.integers(0, 2**32 - 1)),
-    }
-
-
-frames = st.lists(_packets(), max_size=12).map(
-    lambda rows: pl.DataFrame(rows, schema=PACKETS, orient="row")
-)
-quick = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 @quick
@@ -93,23 +36,8 @@ def test_csv_round_trip(frame, as_text, separator):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "packets"
         table.write_csv(path, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ", separator=separator)
-        back = _read(path, rows_per_batch=5)
+        back = read_file(path, rows_per_batch=5)
     assert back.refused.is_empty(), back.refused
-    assert_frame_equal(back.packets, frame)
-
-
-@quick
-@given(frames, st.booleans())
-def test_parquet_round_trip(frame, as_text):
-    """Canonical packets written as Parquet are read back the same."""
-    table = frame
-    if as_text:
-        table = frame.with_columns(address_text(frame["src"]), address_text(frame["dst"]))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "packets"
-        table.write_parquet(path)
-        back = _read(path, rows_per_batch=5)
-    assert back.refused.is_empty()
     assert_frame_equal(back.packets, frame)
 
 
@@ -170,7 +98,7 @@ def _broken_file(rows=20_000):
 def test_one_percent_broken(tmp_path):
     """With 1 % of rows broken every other row is kept and every broken one is in quarantine."""
     data, good = _broken_file()
-    back = _read_text(tmp_path, data)
+    back = read_text(tmp_path, data)
     assert back.packets["src"].to_list() == good
     assert back.packets.height + back.refused.height == 20_000
     assert sorted(good + back.refused["row"].to_list()) == list(range(1, 20_001))
@@ -181,7 +109,7 @@ def test_one_percent_broken(tmp_path):
 def test_batches_of_any_size(tmp_path, rows_per_batch):
     """Batches of different sizes join to the same packets and the same refused rows."""
     data, _ = _broken_file(3_000 if rows_per_batch > 1 else 400)
-    whole = _read_text(tmp_path, data)
+    whole = read_text(tmp_path, data)
     batches = list(read_batches(tmp_path / "source", rows_per_batch=rows_per_batch))
     assert max(b.rows for b in batches) <= rows_per_batch
     assert_frame_equal(pl.concat([b.packets for b in batches]), whole.packets)
@@ -219,7 +147,7 @@ def test_batches_of_any_size(tmp_path, rows_per_batch):
 )
 def test_reason(tmp_path, row, reason):
     """Every refused row says which column is wrong and why."""
-    back = _read_text(tmp_path, HEADER + GOOD + row + "\n" + GOOD)
+    back = read_text(tmp_path, HEADER + GOOD + row + "\n" + GOOD)
     assert back.refused["reason"].to_list() == [reason]
     assert back.refused["raw"].to_list() == [row]
     assert back.refused["row"].to_list() == [2]
@@ -229,7 +157,7 @@ def test_reason(tmp_path, row, reason):
 def test_day_of_refused(tmp_path):
     """A refused row carries its UTC day wherever its time could be read."""
     rows = "2025-03-01T23:30:00-01:00,x,tcp,1,1\n2025-03-01T00:00:00Z,1\nx,1.2.3.4,tcp,1,1\n"
-    back = _read_text(tmp_path, HEADER + rows)
+    back = read_text(tmp_path, HEADER + rows)
     assert back.refused["day"].to_list() == [date(2025, 3, 2), date(2025, 3, 1), None]
 
 
@@ -249,14 +177,14 @@ def test_day_of_refused(tmp_path):
 )
 def test_times(tmp_path, text):
     """ISO 8601 with and without a zone, and epochs in any unit, mean the same time."""
-    back = _read_text(tmp_path, f"{HEADER}{text},1.2.3.4,tcp,23,64\n{GOOD}")
+    back = read_text(tmp_path, f"{HEADER}{text},1.2.3.4,tcp,23,64\n{GOOD}")
     assert back.packets["ts"][0] == datetime(2025, 3, 1, 10, 0, 0, 250_000, tzinfo=UTC)
 
 
 def test_zone_and_clock_change(tmp_path):
     """Naive times are in the zone asked for; doubled or skipped ones are refused."""
     rows = "2025-07-01 10:00:00,1,6,1,1\n2025-10-26 02:30:00,1,6,1,1\n2025-03-30 02:30:00,1,6,1,1\n"
-    back = _read_text(tmp_path, HEADER + rows, Reading(tz="Europe/Rome"))
+    back = read_text(tmp_path, HEADER + rows, Reading(tz="Europe/Rome"))
     assert back.packets["ts"].to_list() == [datetime(2025, 7, 1, 8, tzinfo=UTC)]
     assert back.refused["reason"].unique().to_list() == [
         "ts: not a time, or skipped or doubled by a clock change in Europe/Rome"
@@ -271,7 +199,7 @@ def test_values_are_lenient_in_writing_only(tmp_path):
         '1740823200,2001:db8:1:2::5,"Udp",53,""\n'
         "1740823200,2001:db8:1:2::/64,17,53,64\n"
     )
-    back = _read_text(tmp_path, HEADER + rows)
+    back = read_text(tmp_path, HEADER + rows)
     assert back.refused.is_empty()
     assert (
         address_text(back.packets["src"]).to_list()
@@ -289,7 +217,7 @@ def test_icmp(tmp_path):
         "1740823200,1,icmp,3,1,9,9\n1740823200,1,icmp,8,,,\n1740823200,1,tcp,,,9,8\n"
         "1740823200,1,icmp,,,,2048\n1740823200,1,58,,1,,\n"
     )
-    back = _read_text(tmp_path, text)
+    back = read_text(tmp_path, text)
     assert back.packets["dport"].to_list() == [769, 2048, 8, 2048]
     assert back.packets["sport"].to_list() == [None, None, 9, None]
     assert back.refused["reason"].to_list() == ["icmp_type: missing"]
@@ -298,20 +226,20 @@ def test_icmp(tmp_path):
 def test_lines(tmp_path):
     """Blank lines are no rows; CRLF, a byte order mark and a last line without end are fine."""
     text = b"\xef\xbb\xbf" + f"{HEADER}\n{GOOD}\n\n{GOOD}".replace("\n", "\r\n").encode()
-    back = _read_text(tmp_path, text.rstrip(b"\r\n"))
+    back = read_text(tmp_path, text.rstrip(b"\r\n"))
     assert (back.packets.height, back.refused.height) == (2, 0)
 
 
 def test_quoted_fields(tmp_path):
     """A quoted field may hold separators and doubled quotes."""
     text = 'ts,src,proto,dport,sensor\n"1740823200","1","tcp","23","a ""b"", c"\n'
-    assert _read_text(tmp_path, text).packets["sensor"].to_list() == ['a "b", c']
+    assert read_text(tmp_path, text).packets["sensor"].to_list() == ['a "b", c']
 
 
 def test_not_utf8(tmp_path):
     """A line that is not UTF-8 is refused, with its bytes shown as replaced."""
     text = f"{HEADER}{GOOD}".encode() + b"1740823200,1,tc\xffp,23,64\n" + GOOD.encode()
-    back = _read_text(tmp_path, text)
+    back = read_text(tmp_path, text)
     assert back.packets.height == 2
     assert back.refused["reason"].to_list() == ["byte 16 of the line is not UTF-8"]
     assert back.refused["raw"].to_list() == ["1740823200,1,tc\ufffdp,23,64"]
@@ -321,48 +249,10 @@ def test_endless_line(tmp_path):
     """A line of megabytes is refused in bounded memory and cut to 4,096 characters."""
     text = HEADER + GOOD + "x" * 3_000_000 + "\n" + GOOD
     for size in (1, 1_000_000):
-        back = _read_text(tmp_path, text, rows_per_batch=size)
+        back = read_text(tmp_path, text, rows_per_batch=size)
         assert back.packets.height == 2
         assert back.refused.select("row", "raw").rows() == [(2, "x" * 4096)]
         assert back.refused["reason"].to_list() == ["a line of 1,048,576 bytes or more"]
-
-
-def test_compressed(tmp_path):
-    """Both gzip (one member or several) and Zstandard are told by their bytes."""
-    half = (GOOD * 500).encode()
-    plain = _read_text(tmp_path, HEADER.encode() + half + half)
-    zipped = gzip.compress(HEADER.encode() + half) + gzip.compress(half) + b"\0" * 8
-    assert_frame_equal(_read_text(tmp_path, zipped).packets, plain.packets)
-    packed = pa.compress(HEADER.encode() + half + half, codec="zstd", asbytes=True)
-    assert_frame_equal(_read_text(tmp_path, packed).packets, plain.packets)
-
-
-@pytest.mark.parametrize("kind", ["gzip", "zstd"])
-@pytest.mark.parametrize("cut", [0.3, 0.9])
-def test_cut_stream(tmp_path, kind, cut):
-    """A compressed file that ends too early keeps every whole row and says where it ended."""
-    chance = random.Random(1)
-    rows = [f"{1740823200 + i},{chance.getrandbits(32)},tcp,23,64\n" for i in range(60_000)]
-    plain = (HEADER + "".join(rows)).encode()
-    packed = gzip.compress(plain) if kind == "gzip" else pa.compress(plain, kind, asbytes=True)
-    back = _read_text(tmp_path, packed[: int(len(packed) * cut)])
-    kept = back.packets.height
-    assert 1_000 < kept < 60_000
-    assert back.packets["src"].to_list() == [int(row.split(",")[1]) for row in rows[:kept]]
-    assert back.refused["row"].to_list() == [kept + 1]
-    assert rows[kept].startswith(back.refused["raw"][0])
-    seen = len(HEADER) + sum(map(len, rows[:kept])) + len(back.refused["raw"][0])
-    assert f"after {seen:,} decompressed bytes" in back.refused["reason"][0]
-
-
-def test_damaged_stream(tmp_path):
-    """A flipped byte in a gzip file loses no row in front of it."""
-    plain = (HEADER + GOOD * 1000).encode()
-    packed = bytearray(gzip.compress(plain, compresslevel=0))
-    packed[-1] ^= 0xFF
-    back = _read_text(tmp_path, bytes(packed))
-    assert back.packets.height == 1000
-    assert back.refused.height == 1
 
 
 def test_mapping_without_header(tmp_path):
@@ -387,7 +277,7 @@ def test_mapping_without_header(tmp_path):
         """
     )
     text = "# a comment\n01/07/2025 12:00:00.5;1.2.3.4;53;x\n#1;2;3;4\n\n2025;1.2.3.4;53;x\n"
-    back = _read_text(tmp_path, text, Reading(mapping=mapping))
+    back = read_text(tmp_path, text, Reading(mapping=mapping))
     assert back.packets.select("ts", "proto", "dport", "sensor").rows() == [
         (datetime(2025, 7, 1, 10, 0, 0, 500_000, tzinfo=UTC), 17, 53, "tower")
     ]
@@ -398,17 +288,17 @@ def test_year(tmp_path):
     """A time format without a year takes the reading's, and asks for it when it has none."""
     mapping = parse_mapping('[ts]\nformat = "%b %e %H:%M:%S"')
     text = HEADER + "Mar  1 10:00:00,1.2.3.4,tcp,23,64\n"
-    back = _read_text(tmp_path, text, Reading(mapping=mapping, year=2024))
+    back = read_text(tmp_path, text, Reading(mapping=mapping, year=2024))
     assert back.packets["ts"].to_list() == [datetime(2024, 3, 1, 10, tzinfo=UTC)]
     with pytest.raises(ConfigError, match="--year"):
-        _read_text(tmp_path, text, Reading(mapping=mapping))
+        read_text(tmp_path, text, Reading(mapping=mapping))
 
 
 def test_protocol_names(tmp_path):
     """A mapping may add names of protocols to the known ones."""
     mapping = parse_mapping('[proto]\nnames = { "Transmission" = 6 }')
     text = HEADER + GOOD + GOOD.replace("tcp", "TRANSMISSION")
-    back = _read_text(tmp_path, text, Reading(mapping=mapping))
+    back = read_text(tmp_path, text, Reading(mapping=mapping))
     assert back.packets["proto"].to_list() == [6, 6]
 
 
@@ -417,21 +307,21 @@ def test_kinds_of_address(tmp_path):
     text = HEADER + GOOD + GOOD.replace("203.0.113.7", "77")
     for kind, other in (("integer", 1), ("text", 2)):
         mapping = parse_mapping(f'[src]\nkind = "{kind}"')
-        back = _read_text(tmp_path, text, Reading(mapping=mapping))
+        back = read_text(tmp_path, text, Reading(mapping=mapping))
         assert back.refused.select("row", "reason").rows() == [(other, "src: not an address")]
 
 
 def test_sensor(tmp_path):
     """The reading's sensor fills rows that name none."""
     text = "ts,src,proto,dport,sensor\n1740823200,1,6,1,a\n1740823200,1,6,1,\n"
-    back = _read_text(tmp_path, text, Reading(sensor="b"))
+    back = read_text(tmp_path, text, Reading(sensor="b"))
     assert back.packets["sensor"].to_list() == ["a", "b"]
 
 
 def test_unknown_columns_are_named_once(tmp_path, caplog):
     """Columns that are no field are left out and named in one warning a file."""
     text = "ts,src,proto,dport,geo,asn\n" + "1740823200,1,6,1,x,y\n" * 50
-    assert _read_text(tmp_path, text, rows_per_batch=7).packets.height == 50
+    assert read_text(tmp_path, text, rows_per_batch=7).packets.height == 50
     assert [r.getMessage().partition(": ")[2] for r in caplog.records] == [
         "columns that are not read: geo, asn"
     ]
@@ -456,102 +346,32 @@ def test_unknown_columns_are_named_once(tmp_path, caplog):
 def test_unreadable(tmp_path, data, message):
     """A file that cannot be read at all says so in one sentence that names it."""
     with pytest.raises(SourceError, match="source: ") as caught:
-        _read_text(tmp_path, data)
+        read_text(tmp_path, data)
     assert message in str(caught.value)
 
 
 def test_missing_file_and_format(tmp_path):
     """A file that is not there and a format that is not known are errors of their own."""
     with pytest.raises(SourceError, match="no such file"):
-        _read(tmp_path / "none")
+        read_file(tmp_path / "none")
     with pytest.raises(UsageError, match="unknown format 'pcapx': give one of auto, "):
-        _read(tmp_path, Reading(format="pcapx"))
+        read_file(tmp_path, Reading(format="pcapx"))
     with pytest.raises(ConfigError, match="not a time zone"):
-        _read_text(tmp_path, HEADER, Reading(tz="Mars/Olympus"))
+        read_text(tmp_path, HEADER, Reading(tz="Mars/Olympus"))
 
 
 def test_mapped_column_missing(tmp_path):
     """A column that the mapping names and the file lacks is an error that lists the columns."""
     mapping = parse_mapping('[columns]\nts = "ts"\nsrc = "sender"\nproto = "proto"')
     with pytest.raises(SourceError, match="'sender', which is not there; the columns are ts, src"):
-        _read_text(tmp_path, HEADER, Reading(mapping=mapping))
-
-
-def _parquet(tmp_path, reading=None, **columns):
-    height = max(len(values) for values in columns.values())
-    base = {"ts": [1740823200] * height, "src": ["1.2.3.4"] * height, "proto": [6] * height}
-    frame = pl.DataFrame({**base, "dport": [23] * height, **columns})
-    frame.write_parquet(tmp_path / "source")
-    return _read(tmp_path / "source", reading)
-
-
-def test_parquet_ranges(tmp_path):
-    """Integers that do not fit are refused, not wrapped, and the row is kept as JSON."""
-    back = _parquet(tmp_path, dport=[23, -1, 70_000], ttl=[64, 64, None])
-    assert back.packets.height == 1
-    assert back.refused["reason"].to_list() == [
-        "dport: -1 is out of 0..65535",
-        "dport: 70000 is out of 0..65535",
-    ]
-    assert back.refused["raw"][0] == (
-        '{"ts":1740823200,"src":"1.2.3.4","proto":6,"dport":-1,"ttl":64}'
-    )
-    assert back.refused["row"].to_list() == [2, 3]
-
-
-def test_parquet_types(tmp_path):
-    """Floats with NaN, decimals, categories and raw bytes are read as what they mean."""
-    back = _parquet(
-        tmp_path,
-        sport=[1.0, float("nan"), 2.5],
-        ttl=pl.Series(["64", "65", "66"]).cast(pl.Decimal(10, 2)),
-        proto=pl.Series(["tcp", "TCP", "udp"]).cast(pl.Categorical),
-        src=[b"1.2.3.4", b"5", b"\xff"],
-    )
-    assert back.packets.select("src", "proto", "sport", "ttl").rows() == [
-        (16909060, 6, 1, 64),
-        (5, 6, None, 65),
-    ]
-    assert back.refused["reason"].to_list() == ["src: not an address"]
-
-
-@pytest.mark.parametrize(
-    "ts",
-    [
-        pl.Series([datetime(2025, 3, 1, 10)], dtype=pl.Datetime("ms")),
-        pl.Series([datetime(2025, 3, 1, 10)], dtype=pl.Datetime("ns")),
-        pl.Series([datetime(2025, 3, 1, 10, tzinfo=UTC)]).dt.convert_time_zone("Asia/Tokyo"),
-        pl.Series(["2025-03-01 10:00:00"]),
-        pl.Series([1740823200.0]),
-        pl.Series([1740823200], dtype=pl.UInt32),
-    ],
-)
-def test_parquet_times(tmp_path, ts):
-    """Datetimes of any unit and zone, text and numbers are times; naive ones are UTC."""
-    assert _parquet(tmp_path, ts=ts).packets["ts"][0] == datetime(2025, 3, 1, 10, tzinfo=UTC)
-
-
-def test_parquet_wrong_type(tmp_path):
-    """A column of a type that cannot hold its field is an error that names both."""
-    with pytest.raises(SourceError, match=r"column 'dport' is List\(Int64\), which cannot be read"):
-        _parquet(tmp_path, dport=[[1]])
-
-
-def test_parquet_mapping(tmp_path, caplog):
-    """A mapping names the columns of a Parquet file too; the others are named and left out."""
-    frame = pl.DataFrame({"t": [1740823200000], "saddr": [7], "p": ["udp"], "dp": [53], "x": [1]})
-    frame.write_parquet(tmp_path / "source")
-    mapping = parse_mapping('[columns]\nts="t"\nsrc="saddr"\nproto="p"\ndport="dp"')
-    back = _read(tmp_path / "source", Reading(mapping=mapping))
-    assert back.packets.select("src", "proto", "dport").rows() == [(7, 17, 53)]
-    assert "columns that are not read: x" in caplog.text
+        read_text(tmp_path, HEADER, Reading(mapping=mapping))
 
 
 @pytest.mark.skipif(not MARX.exists(), reason="the shared data set marx is not here")
 def test_marx():
     """All 451,581 rows of marx are read with the example mapping, and none is refused."""
     mapping = load_mapping(REPOSITORY / "examples" / "marx.toml")
-    back = _read(MARX, Reading(mapping=mapping), rows_per_batch=200_000)
+    back = read_file(MARX, Reading(mapping=mapping), rows_per_batch=200_000)
     assert (back.packets.height, back.refused.height) == (451_581, 0)
     assert back.packets["proto"].value_counts().sort("proto").rows() == [
         (1, 44_811),

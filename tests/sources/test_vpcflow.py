@@ -4,15 +4,15 @@ import tempfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE, address_text, backscatter
-from dante.sources import Batch, Reading, read_batches
+from dante.schema import address_text, backscatter
+from dante.sources import Reading, read_batches
+from tests.sources.whole import joined
 
 DEFAULT = (
     "version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start "
@@ -55,10 +55,7 @@ def _custom(**values):
 def _read(path, text, reading=None, rows_per_batch=1_000_000):
     path.write_text(text, encoding="utf-8", newline="")
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 LINES = ACCEPTED + REJECTED + WIDE

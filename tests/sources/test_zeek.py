@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.schema import PACKETS, QUARANTINE, address_text, backscatter
-from dante.sources import Batch, Reading, format_of, read_batches
+from dante.schema import address_text, backscatter
+from dante.sources import Reading, format_of, read_batches
+from tests.sources.whole import joined
 
 FIELDS = (
     "ts uid id.orig_h id.orig_p id.resp_h id.resp_p proto service duration orig_bytes resp_bytes "
@@ -27,6 +28,7 @@ KINDS = (
     "time string addr port addr port enum string interval count count string bool bool count "
     "string count count count count set[string]"
 )
+
 NAMES = FIELDS.split()
 USUAL = {
     "ts": "1740823202.125000", "uid": "CMdzit1AMNsmfAIiQc", "id.orig_h": "203.0.113.7",
@@ -57,10 +59,7 @@ def record(names=NAMES, separator="\t", **values):
 def _read(path, text, reading=None, rows_per_batch=1_000_000):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     batches = list(read_batches(path, reading, rows_per_batch=rows_per_batch))
-    return Batch(
-        pl.concat([pl.DataFrame(schema=PACKETS), *(b.packets for b in batches)]),
-        pl.concat([pl.DataFrame(schema=QUARANTINE), *(b.refused for b in batches)]),
-    )
+    return joined(batches)
 
 
 def test_every_field(tmp_path):

@@ -1,17 +1,15 @@
-"""Tracks through crafted histories: every event, threats, and what must hold in any history."""
+"""Tracks through crafted histories: every event, and what must hold in any history."""
 
 import datetime as dt
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dante.labels.scanners import BenignNetworks
 from dante.tracking import DayTracks
 
 if TYPE_CHECKING:
@@ -248,78 +246,6 @@ def test_a_histogram_stays_bounded(world: "World") -> None:
     assert len(state["networks"]) == len(state["network_senders"]) == 256
     # Who is there on two days is in one network all the same.
     assert sum(state["network_senders"]) + state["forgotten"] == pytest.approx(300)
-
-
-def test_the_first_day_has_no_threats(world: "World") -> None:
-    """Without a yesterday everything is new, so nothing is called a threat."""
-    assert world.day(0, [(range(200), A), (range(300, 400), B)]).threats.height == 0
-
-
-def test_what_was_there_on_the_first_day_is_no_threat_later(world: "World") -> None:
-    """A campaign as old as the data, unchanged, is not called new."""
-    world.day(0, [(range(200), A)])
-    for number in range(1, 9):
-        assert world.day(number, [(range(200), A)]).threats.height == 0
-
-
-def _seasoned(new_world: NewWorld, **sections: object) -> "World":
-    """A world that has seen one old campaign for ten days."""
-    world = new_world(**sections)
-    for number in (0, 5, 9):
-        world.day(number, [(range(900, 910), C)])
-    return world
-
-
-def test_a_birth_of_something_new_is_a_threat(new_world: NewWorld) -> None:
-    """New ports from many senders are a threat of kind `new`, with reasons in words."""
-    world = _seasoned(new_world)
-    row = world.day(10, [(range(900, 910), C), (range(100), A)]).threats.row(0, named=True)
-    assert (row["track_id"], row["kind"], row["senders"]) == (2, "new", 100)
-    assert 0.5 <= row["score"] <= 1
-    assert "nothing like it before" in row["reasons"]
-    assert "100 senders from 1 networks" in row["reasons"]
-
-
-def test_few_senders_are_no_threat(new_world: NewWorld) -> None:
-    """A birth of fewer senders than `threat.min_senders` is not raised."""
-    world = _seasoned(new_world, threat={"min_senders": 50})
-    assert world.day(10, [(range(900, 910), C), (range(49), A)]).threats.height == 0
-    assert world.day(11, [(range(900, 910), C), (range(50), A)]).threats.height == 1
-
-
-@pytest.mark.parametrize(("benign", "raised"), [(100, 0), (50, 0), (49, 1), (0, 1)])
-def test_benign_networks_suppress_a_threat(new_world: NewWorld, benign: int, raised: int) -> None:
-    """A birth of which half are known benign scanners is not raised; one of fewer says so."""
-    networks = BenignNetworks(np.array([0], np.uint64), np.array([max(benign - 1, 0)], np.uint64))
-    none = BenignNetworks(np.empty(0, np.uint64), np.empty(0, np.uint64))
-    world = _seasoned(new_world, benign=networks if benign else none)
-    found = world.day(10, [(range(900, 910), C), (range(100), A)]).threats
-    assert found.height == raised
-    if raised:
-        assert ("known benign" in found["reasons"][0]) == (benign > 0)
-
-
-def test_a_threat_is_raised_again_only_when_it_has_doubled(new_world: NewWorld) -> None:
-    """Growth below twofold is silent, twofold speaks, and old news are silent until an outbreak."""
-    world = _seasoned(new_world)
-    sizes = [100, 150, 199, 200, 399, 400, 400, 500, 5000]
-    raised = [
-        world.day(10 + i, [(range(9000, 9010), C), (range(size), A)]).threats.height
-        for i, size in enumerate(sizes)
-    ]
-    # The last is an outbreak: its news are old, and it never had a third of that.
-    assert raised == [1, 0, 0, 1, 0, 1, 0, 0, 1]
-
-
-def test_a_return_is_a_threat_of_its_own(new_world: NewWorld) -> None:
-    """A campaign raised at birth is raised again when it returns after a long sleep."""
-    world = _seasoned(new_world, track={"sleep_after": 2})
-    world.day(10, [(range(900, 910), C), (range(100), A)])
-    for number in (11, 12, 13, 30):
-        world.day(number, [(range(900, 910), C)])
-    row = world.day(50, [(range(900, 910), C), (range(100), A)]).threats.row(0, named=True)
-    assert (row["track_id"], row["kind"]) == (2, "returned")
-    assert "back after 40 days" in row["reasons"]
 
 
 STEPS = st.lists(
