@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dante.clustering import cluster_day, evidence_of, groups_of, weighted_hdbscan
 from dante.clustering.likelihood import Nobody, beyond_chance
+from dante.clustering.mixture import Crowd
 from dante.clustering.rivals import split_rivals
 from dante.clustering.weighted import bounded_hdbscan
 from dante.config import ClusterSettings
@@ -91,14 +92,13 @@ def test_a_cluster_of_any_size_is_searched_for_rivals_at_the_cost_of_a_sample(
     """Senders whose likelihood is worked out are a bounded number of samples, and all once."""
     monkeypatch.setattr(RIVALS, "_SAMPLE", 200)
     looked: list[int] = []
-    likelihood = RIVALS._Few.likelihood
+    kinds = Crowd.kinds
 
-    def counted(self: object, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def counted(self: Crowd, part: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
         looked.append(len(part))
-        found: NDArray[np.float64] = likelihood(self, part)
-        return found
+        return kinds(self, part)
 
-    monkeypatch.setattr(RIVALS._Few, "likelihood", counted)
+    monkeypatch.setattr(Crowd, "kinds", counted)
     frame, owner = crowd(
         Actor(250 * times, [23, 2323], networks=[300, 301], hours=0b1111),
         Actor(250 * times, [23, 2323], networks=[400, 401], hours=0b1111 << 11),
