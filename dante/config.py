@@ -100,13 +100,17 @@ class TrackSettings(_Section):
     """When a cluster continues a track."""
 
     match: Share = Field(0.5, description="a cluster that so probably is a track continues it")
-    fragment: Share = Field(0.12, description="one left over joins the track it so probably is of")
+    fragment: Share = Field(0.3, description="one left over joins the track it so probably is of")
     same_day: Share = Field(
         0.3, description="and so probably is one activity with what continues that track today"
     )
     shared: Share = Field(0.5, description="share of senders that makes a split or merge")
     keep: Share = Field(0.8, description="what a day leaves of what was remembered before")
     few: int = Field(3, ge=1, description="senders by which a track awake is still seen")
+    newcomer: int = Field(
+        8, ge=1, description="senders that begin a track though they do what another track does"
+    )
+    like: Share = Field(0.5, description="similarity of ports from which on they do the same")
     window: int = Field(14, ge=1, description="days of senders an awake track is known by")
     sleep_after: int = Field(7, ge=1, description="days without senders until a track sleeps")
     end_after: int = Field(

@@ -30,6 +30,8 @@ _KINDS: Final = 100
 # A group of few is never sure to have shown all its words.
 _MOST_NEW: Final = 0.1
 _LEAST: Final = 1e-9
+_BEFORE: Final = np.roll(np.arange(HOURS), 1)
+_AFTER: Final = np.roll(np.arange(HOURS), -1)
 _ROWS: Final = 20_000  # senders judged at once
 _GROUPS: Final = 32  # groups held against chance at once
 
@@ -49,7 +51,7 @@ class Nobody:
 
 def smooth_hours(hours: NDArray[np.float64]) -> NDArray[np.float64]:
     """Hours (…, 24) with a quarter of each given to both its neighbours."""
-    return np.asarray(hours / 2 + np.roll(hours, 1, axis=-1) / 4 + np.roll(hours, -1, axis=-1) / 4)
+    return np.asarray(hours / 2 + hours[..., _BEFORE] / 4 + hours[..., _AFTER] / 4)
 
 
 def new_network(group: Histogram) -> float:

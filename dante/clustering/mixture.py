@@ -14,7 +14,7 @@ from scipy import sparse
 from dante.clustering.evidence import HOURS
 from dante.clustering.likelihood import smooth_hours
 
-__all__ = ["Crowd", "beginnings", "bhattacharyya", "entropy"]
+__all__ = ["Crowd", "Told", "beginnings", "bhattacharyya", "entropy", "told_apart"]
 
 _WINDOW: Final = 4  # hours of a shift that is tried as a beginning
 _STEP: Final = 2
@@ -23,6 +23,13 @@ _THICK: Final = 20  # times as many in a network as of anybody
 _CHANGING: Final = 6  # words of about half the senders that are tried as a beginning
 _SOME: Final = 0.1
 _WORDS: Final = 2 * 65_536
+# Nats that a kind of evidence tells of whose a sender is, as a share of all there are to tell.
+_NETWORKS_TELL: Final = 0.6
+_HOURS_TELL: Final = 0.5
+_PORTS_TELL: Final = 0.35
+# Ports alone do if they tell it more than once: the one port a sender tries would tell it once.
+# With it goes the most that the Bhattacharyya coefficient of both parts' ports may be.
+_PORTS_ALONE: Final = ((1.15, 0.4), (1.3, 0.5))
 
 
 @dataclass(frozen=True)
@@ -84,8 +91,67 @@ class Crowd:
         return np.asarray(self.hours @ np.log(odds))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen = part.astype(np.float64) @ self.shares
-        return np.asarray(self.telling @ np.log((seen + 1 / _WORDS) / (seen.sum() + 1)))
+        seen = self.does(part)
+        odds = np.log((seen + 1 / _WORDS) / (seen.sum() + 1))
+        telling = self.telling
+        told = telling.data * odds[telling.indices]
+        return np.asarray(np.bincount(self._told, told, minlength=len(self)), dtype=np.float64)
+
+    def does(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How much of each word a part shows, (w,)."""
+        shares = self.shares
+        counted = shares.data * part[self._shown]
+        seen = np.bincount(shares.indices, counted, minlength=shares.shape[1])
+        return np.asarray(seen, dtype=np.float64)
+
+    @cached_property
+    def _shown(self) -> NDArray[np.int64]:
+        """The sender of each entry of `shares`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.shares.indptr))
+
+    @cached_property
+    def _told(self) -> NDArray[np.int64]:
+        """The sender of each entry of `telling`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.telling.indptr))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What tells two parts of a crowd apart.
+
+    Attributes:
+        networks, hours, ports: the share of what there is to tell that each kind tells; ports may
+            exceed 1.
+        alike: Bhattacharyya coefficient of both parts' ports.
+    """
+
+    networks: float
+    hours: float
+    ports: float
+    alike: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether that is enough to call them two."""
+        if any(self.ports >= told and self.alike <= most for told, most in _PORTS_ALONE):
+            return True
+        told = (
+            self.networks >= _NETWORKS_TELL,
+            self.hours >= _HOURS_TELL,
+            self.ports >= _PORTS_TELL,
+        )
+        return sum(told) >= 2
+
+
+def told_apart(crowd: Crowd, part: NDArray[np.bool_]) -> Told:
+    """What tells a part, (n,), and the rest of a crowd apart; neither may be empty.
+
+    Args:
+        crowd: senders that count once each.
+        part: some of them.
+    """
+    networks, hours, ports = (told / entropy(part) for told, _ in crowd.apart(part))
+    return Told(networks, hours, ports, bhattacharyya(crowd.does(part), crowd.does(~part)))
 
 
 def beginnings(crowd: Crowd, least: int) -> list[NDArray[np.bool_]]:

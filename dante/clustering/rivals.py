@@ -15,18 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dante.clustering.evidence import Evidence
-from dante.clustering.likelihood import smooth_hours
-from dante.clustering.mixture import Crowd, beginnings, bhattacharyya, entropy
+from dante.clustering.mixture import Crowd, beginnings, entropy, told_apart
 
 __all__ = ["are_rivals", "split_rivals"]
 
 _ROUNDS: Final = 6
 _SAMPLE: Final = 4096
-_HOURS_ALIKE: Final = 0.75  # Bhattacharyya coefficient of hours below which they differ
-_NETWORKS_DIFFER: Final = 1.5  # mean log ratio of one's senders in its own networks to the other's
 _GAIN: Final = 25.0  # log likelihood that two must be better than one
-_HOUR: Final = 0.02
-_PORTS_ALIKE: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -99,7 +94,7 @@ def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split 
             continue
         ends.add(inside.tobytes())
         better = sum(told for told, _ in few.apart(inside)) - entropy(inside)
-        if better > gain and are_rivals(evidence, rows[inside], rows[~inside]):
+        if better > gain and told_apart(few, inside).sure:
             gain, best = better, inside
     if best is None or len(rows) == len(everyone):
         return None if best is None else _Split(gain, rows[best])
@@ -139,15 +134,6 @@ def _settled(
 
 
 def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
-    """Whether two parts of a day's senders (positions) differ clearly in two of ports, hours and
-    networks.
-    """
+    """Whether two parts of a day's senders (positions) are surely two actors."""
     both = np.union1d(one, other)
-    few, inside = _crowd(evidence, both), np.isin(both, one, assume_unique=True)
-    parts = (inside, ~inside)
-    hours = bhattacharyya(*(smooth_hours(few.hours[part].mean(axis=0)) + _HOUR for part in parts))
-    ports = bhattacharyya(*(part.astype(np.float64) @ few.shares for part in parts))
-    towards = [few.networks(part) for part in parts]
-    apart = [(towards[mine] - towards[1 - mine])[part].mean() for mine, part in enumerate(parts)]
-    clear = [hours < _HOURS_ALIKE, ports < _PORTS_ALIKE, max(apart) > _NETWORKS_DIFFER]
-    return bool(sum(clear) >= 2)
+    return told_apart(_crowd(evidence, both), np.isin(both, one, assume_unique=True)).sure

@@ -20,17 +20,17 @@ from dante.tracking.track import Track
 __all__ = ["Matches", "Overlap", "match_clusters", "probabilities", "sender_overlap"]
 
 WITH_HEADERS: Final = {
-    "1": -5.485, "ports": 2.799, "rare_ports": 2.908, "trade": 0.141, "tool": 0.448, "ttl": 0.841,
-    "tcp_length": 0.677, "window": -0.133, "ip_id": 0.407, "one_sport": 0.59, "hours": 2.347,
-    "networks_of_ours": 0.65, "networks_of_theirs": -0.435, "of_cluster": -0.126,
-    "of_track": 0.128, "mutual": 1.646, "ports_twice": 3.648, "away": 0.43,
-    "networks_apart": 1.535, "few": 0.551, "ports_of_few": 1.238, "strangers": -0.852,
+    "1": -8.102, "ports": 3.214, "rare_ports": 3.534, "trade": 0.416, "tool": 0.508, "ttl": 0.539,
+    "tcp_length": 0.93, "window": 0.202, "ip_id": 0.697, "one_sport": 1.173, "hours": 2.395,
+    "networks_of_ours": 0.938, "networks_of_theirs": -0.786, "of_cluster": 0.417,
+    "of_track": -0.067, "mutual": 3.739, "ports_twice": 3.339, "away": -0.027,
+    "networks_apart": 3.217, "few": 1.803, "ports_of_few": 2.7, "strangers": 0.034,
 }  # fmt: skip
 PORTS_ONLY: Final = {
-    "1": -9.209, "ports": 2.233, "rare_ports": 2.658, "trade": 1.785, "hours": 3.087,
-    "networks_of_ours": 0.801, "networks_of_theirs": -0.316, "of_cluster": 2.126,
-    "of_track": -0.783, "mutual": 4.574, "ports_twice": 2.019, "away": 1.141,
-    "networks_apart": 1.507, "few": 0.726, "ports_of_few": 1.303, "strangers": 2.338,
+    "1": -10.19, "ports": 2.417, "rare_ports": 3.305, "trade": 1.107, "hours": 3.589,
+    "networks_of_ours": 1.031, "networks_of_theirs": -0.702, "of_cluster": 3.023,
+    "of_track": -1.056, "mutual": 5.292, "ports_twice": 2.829, "away": 0.979,
+    "networks_apart": 3.33, "few": 1.109, "ports_of_few": 1.84, "strangers": 1.881,
 }  # fmt: skip
 """Weights of logistic models, fitted by `benchmarks/calibrate.py`."""
 
@@ -42,6 +42,8 @@ _MOVED: Final = 0.5
 _SURE: Final = 0.99
 # What a track loses in log odds for each factor e that a cluster is larger or smaller than it was.
 _SIZE: Final = 0.5
+# Networks this much likelier in a track than in anybody, as a logarithm, are the track's.
+_AT_HOME: Final = 3.0
 _LEAST: Final = 1e-3  # the part of them that it keeps in any case
 
 
@@ -186,7 +188,7 @@ def match_clusters(
     probability: NDArray[np.float64],
     likeness: Likeness,
     same_day: NDArray[np.float64],
-    of_cluster: NDArray[np.float64],
+    overlap: Overlap,
     grown: NDArray[np.float64],
     settings: TrackSettings,
 ) -> Matches:
@@ -221,13 +223,19 @@ def match_clusters(
     main = dict(zip(columns[good].tolist(), rows[good].tolist(), strict=True))
     going_on = np.isin(np.arange(probability.shape[1]), columns[good])
     for row in np.flatnonzero(track < 0).tolist():
-        theirs = of_cluster[row] * going_on
+        theirs = overlap.of_cluster[row] * going_on
         if theirs.max() >= settings.shared:
             track[row] = theirs.argmax()
             continue
-        likeliest = int(probability[row].argmax())
-        if probability[row, likeliest] < settings.fragment:
+        # Two that merge are neither's by most of the senders: it is rather who does the same.
+        taken_over = ~going_on & (overlap.of_track[row] >= settings.shared)
+        if taken_over.any():
+            track[row] = np.where(taken_over, probability[row], 0).argmax()
             continue
-        if likeliest not in main or same_day[row, main[likeliest]] > settings.same_day:
+        likeliest = int(probability[row].argmax())
+        with_main = likeliest in main and same_day[row, main[likeliest]] > settings.same_day
+        at_home = likeness["networks_of_ours"][row, likeliest] >= _AT_HOME
+        probable = probability[row, likeliest] >= settings.fragment
+        if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
     return Matches(track, probability, likeness)

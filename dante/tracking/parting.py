@@ -129,6 +129,7 @@ def part_tracks(
     now = assigned.labels.copy()
     parted: dict[int, Parted] = {}
     for activity, before, company, sample in zip(due, known, companies, samples, strict=True):
+        parent = int(assigned.tracks[activity])
         rows = _rows(ground, past, sample, before, now, activity)
         other = _other(ground, rows, [])
         if other is not None and len(sample) < len(company):
@@ -149,11 +150,14 @@ def part_tracks(
         if (living := _living(ground, leaves, activity, assigned)) is not None:
             now[leaves] = living
             continue
+        # Who comes from other tracks makes no new one: it is a merge, or a mistake of today.
+        if 2 * np.isin(evidence.src[leaves], _elsewhere(ground, parent)).sum() >= leaves.sum():
+            continue
         fresh = len(assigned.tracks) + len(parted)
         now[leaves] = fresh
         unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
         parted[fresh] = Parted(
-            parent=int(assigned.tracks[activity]),
+            parent=parent,
             mine=_shown(earlier_rows.filter(away), settings.track.keep),
             theirs=_shown(earlier_rows.filter(~away), settings.track.keep),
             new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
@@ -207,6 +211,12 @@ def _known(ground: _Ground, track_ids: list[int]) -> list[NDArray[np.uint64]]:
     return [by_track.get((each,), nobody)["src"].to_numpy() for each in track_ids]
 
 
+def _elsewhere(ground: _Ground, track: int) -> NDArray[np.uint64]:
+    """Senders that were last of other tracks than the one at this position."""
+    track_id = ground.memory.tracks[track].track_id
+    return ground.memory.newest.filter(pl.col("track_id") != track_id)["src"].to_numpy()
+
+
 def _rows(
     ground: _Ground,
     past: pl.DataFrame,
@@ -239,11 +249,12 @@ def _other(
 
     `begin` has senders of a part to begin with; without any, today's clusters are tried.
     """
+    past = evidence_of(rows)
+    ages = rows.select(age=(pl.lit(ground.day) - pl.col("day")).dt.total_days())["age"].to_numpy()
     for days in _WINDOWS:
-        seen = rows.filter((pl.lit(ground.day) - pl.col("day")).dt.total_days() < days)
-        if seen.is_empty():
+        if not (ages < days).any():
             continue
-        company = company_of(evidence_of(seen), ground.evidence)
+        company = company_of(past, ages < days, ground.evidence)
         seeds = [np.isin(company.src, each) for each in begin]
         if not begin:
             place = np.searchsorted(ground.evidence.src, company.src)

@@ -85,6 +85,7 @@ def compare_day(
         settings.track,
         min_senders=settings.cluster.min_senders,
     )
+    assigned = _without_likes(assigned, evidence, memory, model, settings)
     assigned, parted = part_tracks(
         day, chosen, evidence, labels, assigned, memory, model, earlier, settings
     )
@@ -141,6 +142,32 @@ def compare_day(
     )
 
 
+def _without_likes(
+    assigned: Assigned, evidence: Evidence, memory: Memory, model: PortModel, settings: Settings
+) -> Assigned:
+    """The activities without newborns of few senders that do what a track does.
+
+    A handful that lies apart on one day is a splinter of what is known; if it is more than that,
+    more will come.
+    """
+    sizes = np.bincount(assigned.labels[assigned.labels >= 0], minlength=len(assigned.tracks))
+    few = np.flatnonzero(
+        (assigned.tracks < 0) & (sizes > 0) & (sizes < settings.track.newcomer)
+    ).tolist()
+    known = [behaviour_of(track.shown) for track in memory.tracks if track.state != "ended"]
+    if not few or not known:
+        return assigned
+    shown = histograms(evidence, assigned.labels, len(assigned.tracks))
+    alike = similarity(
+        [behaviour_of(shown[a]) for a in few],
+        known,
+        model,
+        everyday_share=settings.cluster.everyday_share,
+    ).max(axis=1)
+    likes = [a for a, most in zip(few, alike.tolist(), strict=True) if most >= settings.track.like]
+    return replace(assigned, labels=np.where(np.isin(assigned.labels, likes), -1, assigned.labels))
+
+
 def _match(
     day: date,
     members: pl.DataFrame,
@@ -174,7 +201,7 @@ def _match(
             same_day[one, other] = same_day[other, one] = 0.0
     usual = np.array([track.size for track in memory.tracks])
     grown = np.log((sizes[:, None] + 1) / (usual[None, :] + 1))
-    return match_clusters(probability, numbers, same_day, overlap.of_cluster, grown, settings.track)
+    return match_clusters(probability, numbers, same_day, overlap, grown, settings.track)
 
 
 def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:

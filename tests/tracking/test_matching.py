@@ -16,7 +16,7 @@ from dante.clustering.histogram import Counts
 from dante.config import TrackSettings
 from dante.sequences import SENDERS
 from dante.tracking import load_memory
-from dante.tracking.match import match_clusters
+from dante.tracking.match import Overlap, match_clusters
 from dante.tracking.track import TRACK_STATES, Track
 
 if TYPE_CHECKING:
@@ -101,18 +101,28 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     probability = rng.random((clusters, tracks)) ** 2
     same_day = rng.random((clusters, clusters))
     same_day = (same_day + same_day.T) / 2
-    theirs, grown = rng.random((clusters, tracks)) / 2, rng.normal(size=(clusters, tracks))
+    shape = (clusters, tracks)
+    overlap = Overlap(np.ones(shape, dtype=np.int64), rng.random(shape) / 2, rng.random(shape))
+    likeness = {"networks_of_ours": 5 * rng.random(shape)}
+    grown = rng.normal(size=shape)
     how = TrackSettings()
-    whole = match_clusters(probability, {}, same_day, theirs, grown, how).track
+    whole = match_clusters(probability, likeness, same_day, overlap, grown, how).track
     mix = np.random.Generator(np.random.PCG64(mixer))
     rows, columns = mix.permutation(clusters), mix.permutation(tracks)
     place = np.ix_(rows, columns)
     mixed = match_clusters(
-        probability[place], {}, same_day[np.ix_(rows, rows)], theirs[place], grown[place], how
+        probability[place],
+        {name: numbers[place] for name, numbers in likeness.items()},
+        same_day[np.ix_(rows, rows)],
+        Overlap(overlap.shared[place], overlap.of_cluster[place], overlap.of_track[place]),
+        grown[place],
+        how,
     ).track
     named = np.where(mixed >= 0, columns[mixed], -1)
     assert named.tolist() == whole[rows].tolist()
-    assert np.all(probability[whole >= 0, whole[whole >= 0]] >= how.fragment)
+    found = (np.flatnonzero(whole >= 0), whole[whole >= 0])
+    speaks = (probability >= how.fragment) | (overlap.of_track >= how.shared)
+    assert np.all((speaks | (likeness["networks_of_ours"] >= 3))[found])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
@@ -120,7 +130,8 @@ def test_no_clusters_or_no_tracks_match_nothing(shape: tuple[int, int]) -> None:
     """The first day, and a quiet one, have nothing to match."""
     none = np.zeros((shape[0], shape[0]))
     pairs = np.zeros(shape)
-    made = match_clusters(pairs, {}, none, pairs, pairs, TrackSettings())
+    overlap = Overlap(pairs.astype(np.int64), pairs, pairs)
+    made = match_clusters(pairs, {}, none, overlap, pairs, TrackSettings())
     assert made.track.tolist() == [-1] * shape[0]
 
 
@@ -131,7 +142,8 @@ def test_certainty_is_no_division_by_zero() -> None:
         pairs = np.array([[high, low], [low, high]])
         nothing = np.zeros((2, 2))
         how = TrackSettings(match=1.0)
-        made = match_clusters(pairs, {}, np.eye(2), nothing, nothing, how)
+        overlap = Overlap(nothing.astype(np.int64), nothing, nothing)
+        made = match_clusters(pairs, {}, np.eye(2), overlap, nothing, how)
         assert made.track.tolist() == [0, 1]
 
 
@@ -257,3 +269,27 @@ def test_a_day_without_senders_is_matched(world: "World") -> None:
     assert groups_of(empty, np.empty(0, dtype=np.int64)) == []
     memory = load_memory(world.state, world.first + dt.timedelta(days=3), window=14)
     assert [track.track_id for track in memory.tracks] == [1]
+
+
+@pytest.mark.parametrize(("senders", "born"), [(6, False), (9, True)])
+def test_a_handful_that_does_what_a_track_does_begins_none(
+    world: "World", senders: int, born: bool
+) -> None:
+    """Few senders apart on some of a track's ports are a splinter; more are something new."""
+    world.day(0, [(range(40), [23, 26, 2323])])
+    apart = range(9 << 20, (9 << 20) + senders)
+    found = world.day(1, [(range(40), [23, 26, 2323]), (apart, [23, 26, 7547, 5358])])
+    assert ("birth" in found.lineage["event"].to_list()) == born
+    assert found.memberships["track_id"].null_count() == (0 if born else senders)
+
+
+def test_a_track_goes_on_in_the_cluster_that_took_most_of_its_senders() -> None:
+    """Of two tracks that end in one cluster the likelier goes on, however improbable it is."""
+    probability = np.array([[0.2, 0.1, 0.01]])
+    taken = Overlap(
+        np.array([[8, 9, 1]]), np.array([[0.4, 0.45, 0.1]]), np.array([[0.8, 0.9, 0.1]])
+    )
+    likeness = {"networks_of_ours": np.zeros((1, 3))}
+    nothing = np.zeros((1, 3))
+    made = match_clusters(probability, likeness, np.eye(1), taken, nothing, TrackSettings())
+    assert made.track.tolist() == [0]

@@ -33,7 +33,7 @@ def _days(*actors: Actor, days: int = 3, seed: int = 1) -> tuple[pl.DataFrame, d
 def _parts(*actors: Actor, days: int = 3, seed: int = 1) -> tuple[Parts | None, list[int]]:
     rows, owner = _days(*actors, days=days, seed=seed)
     crowded, _ = crowd(*actors, Actor(2000, [443]), seed=seed)
-    company = company_of(evidence_of(rows), evidence_of(crowded))
+    company = company_of(evidence_of(rows), np.ones(rows.height, np.bool_), evidence_of(crowded))
     found = find_parts(company, [], least=5)
     return found, [owner[src] for src in company.src.tolist()]
 
@@ -51,7 +51,7 @@ def test_networks_and_hours_together_part_two_actors_on_the_same_ports(seed: int
     told = [owner[i] for i in np.flatnonzero(found.other).tolist()]
     assert told.count(1) >= 18
     assert told.count(0) <= 1
-    assert min(found.networks, found.hours) > 0.5
+    assert min(found.told.networks, found.told.hours) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_other_ports_alone_part_two_actors() -> None:
     )
     assert found is not None
     assert [owner[i] for i in np.flatnonzero(found.other).tolist()] == [1] * 25
-    assert found.ports > 1
-    assert found.alike < 0.5
+    assert found.told.ports > 1
+    assert found.told.alike < 0.5
 
 
 def test_senders_of_one_port_each_are_not_parted_by_it() -> None:

@@ -270,7 +270,7 @@ def test_what_holds_in_any_history(
     new_world: NewWorld, steps: list[list[tuple[int, int, int]]]
 ) -> None:
     """Ids never change hands, the dead stay dead, and every number adds up."""
-    world = new_world(track={"sleep_after": 1, "end_after": 3, "merge_after": 1})
+    world = new_world(track={"sleep_after": 1, "end_after": 3, "merge_after": 1, "newcomer": 1})
     born: dict[int, str] = {}
     ended: set[int] = set()
     for number, step in enumerate(steps):
