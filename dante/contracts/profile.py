@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from dante.contracts.ceiling import CEILINGS, WINDOW, find_ceilings
 from dante.errors import DanteError
 from dante.schema import PACKETS, packet_count
+from dante.store.records import BIT, Packed
 
 __all__ = ["SENSOR_HOURS", "ColumnProfile", "DayProfile", "count_sensor_hours", "profile_packets"]
 
@@ -58,12 +60,16 @@ class DayProfile:
     ceilings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CEILINGS))
 
 
-def count_sensor_hours(packets: pl.LazyFrame | pl.DataFrame) -> pl.DataFrame:
+def count_sensor_hours(packets: pl.LazyFrame | pl.DataFrame | Packed) -> pl.DataFrame:
     """Count packets by day, sensor and hour (UTC), sorted by these; schema `SENSOR_HOURS`.
 
     Counts of several sources of one day may be put below each other: `history` adds them.
     """
-    counted = _alike(packets) if isinstance(packets, pl.DataFrame) else None
+    if isinstance(packets, Packed):
+        counted = _alike_packed(packets)
+        packets = packets.frame("ts", "sensor", "packets") if counted is None else pl.DataFrame()
+    else:
+        counted = _alike(packets) if isinstance(packets, pl.DataFrame) else None
     return _by_hours(_counted(packets.lazy(), 60) if counted is None else counted, 1).collect()
 
 
@@ -75,14 +81,30 @@ def _alike(packets: pl.DataFrame) -> pl.LazyFrame | None:
         return None
     if not unnamed and (sensor.null_count() or not (sensor == sensor[0]).all()):
         return None
-    hours = ts.to_physical().to_numpy() // _HOUR
+    return _of_one(ts.to_physical().to_numpy(), "" if unnamed else sensor[0])
+
+
+def _alike_packed(packets: Packed) -> pl.LazyFrame | None:
+    some, every = packets.lost
+    unnamed = bool(every & BIT["sensor"])
+    named = len(packets.texts) == 1 and not some & BIT["sensor"]
+    if not packets.height or some & BIT["ts"] or not every & BIT["packets"]:
+        return None
+    if not unnamed and not named:
+        return None
+    return _of_one(packets.records["ts"], "" if unnamed else packets.texts[0])
+
+
+def _of_one(ts: npt.NDArray[np.int64], sensor: str) -> pl.LazyFrame | None:
+    """Counts by hours of one sensor's packets, unless the hours are far apart."""
+    hours = ts // _HOUR
     first = int(hours.min())
-    if int(hours.max()) - first > size:
+    if int(hours.max()) - first > ts.size:
         return None
     counts = np.bincount(hours - first)
     at = np.flatnonzero(counts)
     return pl.LazyFrame({"at": at + first, "packets": counts[at].astype(np.uint64)}).with_columns(
-        sensor=pl.lit("" if unnamed else sensor[0])
+        sensor=pl.lit(sensor)
     )
 
 

@@ -1,14 +1,18 @@
-"""The judge of rows: every packet against its bounds at ingest, in one pass of Polars."""
+"""The judge of rows: every packet against its bounds at ingest, all at once."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from dante.contracts.contract import Check, Contract
 from dante.contracts.words import rule_text
 from dante.errors import DanteError
-from dante.schema import PACKETS, backscatter
+from dante.schema import PACKETS, backscatter, empty_packets
+from dante.store.records import BIT, Packed, blocks
 
 __all__ = ["RowsChecked", "check_rows"]
 
@@ -25,26 +29,28 @@ _MOST: Final[dict[pl.DataType, int]] = {
 class RowsChecked:
     """Packets divided by the contract; both parts keep the order of the rows.
 
-    `kept` has the schema `dante.schema.PACKETS`; `refused` has it and `reason` String, the
-    first check the row breaks and what it asks for. Together they are the input, where
-    `refused` stood at `positions` (from 0, ascending).
+    `kept` has the schema `dante.schema.PACKETS`, or is packed if the packets were; `refused` has
+    it and `reason` String, the first check the row breaks and what it asks for. Together they are
+    the input, where `refused` stood at `positions` (from 0, ascending).
     """
 
-    kept: pl.DataFrame
+    kept: pl.DataFrame | Packed
     refused: pl.DataFrame
     positions: pl.Series
 
 
-def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
+def check_rows(packets: pl.DataFrame | Packed, contract: Contract) -> RowsChecked:
     """Divide canonical packets into those within the contract and those refused.
 
     Args:
-        packets: rows with the schema `dante.schema.PACKETS`.
+        packets: rows with the schema `dante.schema.PACKETS`, or the same packed.
         contract: whose checks on rows are applied.
 
     Raises:
         DanteError: the frame is not of canonical packets, which is a mistake of its reader.
     """
+    if isinstance(packets, Packed):
+        return _check_packed(packets, contract)
     wrong = sorted(set(packets.schema.items()) ^ set(PACKETS.items()), key=str)
     if wrong:
         columns = ", ".join(dict.fromkeys(name for name, _ in wrong))
@@ -64,6 +70,48 @@ def check_rows(packets: pl.DataFrame, contract: Contract) -> RowsChecked:
     return RowsChecked(packets.filter(~broken), refused, broken.arg_true())
 
 
+def _check_packed(packets: Packed, contract: Contract) -> RowsChecked:
+    """Look at the numbers as they lie, and only at rows that may break a check as rows."""
+    checks = [check for check in contract.row_checks if _breach(check) is not None]
+    doubtful = np.concatenate(
+        [
+            np.flatnonzero(_doubtful(Packed(packets.records[part], packets.texts), checks))
+            + part.start
+            for part in blocks(packets.height)
+        ]
+        or [np.empty(0, np.int64)]
+    )
+    if not doubtful.size:
+        return _all_kept(packets)
+    judged = check_rows(Packed(packets.records[doubtful], packets.texts).frame(), contract)
+    if not judged.refused.height:
+        return RowsChecked(packets, judged.refused, judged.positions)
+    lost = doubtful[judged.positions.to_numpy()]
+    kept = packets.without(lost)
+    return RowsChecked(kept, judged.refused, pl.Series(lost, dtype=pl.get_index_type()))
+
+
+def _doubtful(packets: Packed, checks: Sequence[Check]) -> npt.NDArray[np.bool_]:
+    """Rows of which some may break a check; no other does."""
+    found = np.zeros(packets.height, np.bool_)
+    some, every = packets.lost
+    for check in checks:
+        column, low, high = str(check.column), check.minimum, check.maximum
+        values, bit = packets.records[column], BIT[column]
+        if check.kind in ("present", "required_for"):
+            if some & bit:
+                found |= packets.records["nulls"] & bit != 0
+        elif every & bit:
+            continue
+        elif low is None or high is None:
+            found |= True
+        elif check.kind == "length":
+            found |= not all(low <= len(text.encode()) <= high for text in packets.texts)
+        elif not (low <= values.min() and values.max() <= high):
+            found |= (values < low) | (values > high)
+    return found
+
+
 def _holds(check: Check, packets: pl.DataFrame) -> bool:
     """Whether a look at the column as a whole shows that no row can break the check."""
     column = packets[str(check.column)]
@@ -78,9 +126,9 @@ def _holds(check: Check, packets: pl.DataFrame) -> bool:
     return check.minimum <= low and high <= check.maximum
 
 
-def _all_kept(packets: pl.DataFrame) -> RowsChecked:
+def _all_kept(packets: pl.DataFrame | Packed) -> RowsChecked:
     none = pl.Series(dtype=pl.get_index_type())
-    return RowsChecked(packets, _reasoned(packets.clear(), {}), none)
+    return RowsChecked(packets, _reasoned(empty_packets(), {}), none)
 
 
 def _reasoned(rows: pl.DataFrame, breaches: dict[Check, pl.Expr]) -> pl.DataFrame:

@@ -3,9 +3,10 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,8 @@ from dante.pipeline.progress import Notify, Step, silent
 from dante.pipeline.spool import spooled
 from dante.pipeline.workers import processes
 from dante.schema import QUARANTINE
-from dante.sources import MAX_RAW, Batch, Reading, format_of, read_batches, source_digest
-from dante.store.ahead import Ahead, ahead
+from dante.sources import MAX_RAW, Batch, Digesting, Reading, format_of, read_batches
+from dante.store.ahead import ahead
 from dante.store.home import Home
 from dante.store.lake import SourceWriter, remove_source
 from dante.store.manifests import Manifest, read_manifest
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 # Batches that are read while one is judged and packed.
 _AHEAD: Final = 2
-# Files of so many bytes are begun to be read while their digest is made.
+# Files of so many bytes are read while their digest is made.
 _LARGE: Final = 1 << 26
 
 
@@ -125,46 +126,61 @@ def ingest_file(
 def _ingest(
     home: Home, path: Path, reading: Reading, contract: Contract, again: bool, name: str
 ) -> Ingested:
-    state = _state(path)
-    with ExitStack() as stack:
+    state, how = _state(path), fingerprint(reading, contract)
+    # What is spilt has a name before the digest is known; a cut-off ingest is taken up under it.
+    spill = sha256(f"{path.resolve()} {state}".encode("utf-8", "replace")).hexdigest()[:32]
 
-        def begun() -> Ahead[Batch]:
-            return stack.enter_context(closing(ahead(read_batches(path, reading), _AHEAD)))
+    def there(digest: str) -> Ingested | None:
+        known = read_manifest(home, digest)
+        if known is None or known.reading != how or again:
+            return None
+        if _state(path) != state:
+            raise _ChangedError
+        return Ingested(name, known, True, *state)
 
-        # To read what may turn out to be there already is a waste, yet a short one.
-        early = begun() if state[0] >= _LARGE else None
-        digest = source_digest(path)
-        how = fingerprint(reading, contract)
-        with home.lock(f"ingest-{digest}", wait=60):
-            known = read_manifest(home, digest)
-            if known is not None and known.reading == how and not again:
-                if _state(path) != state:
-                    raise _ChangedError
-                return Ingested(name, known, True, *state)
-            writer = SourceWriter(home, digest)
-            try:
-                form = format_of(path, reading)
-                before = 0
-                for batch in early or begun():
-                    judged = check_rows(batch.packets, contract)
+    with home.lock(f"ingest-{spill}", wait=60), closing(Digesting(path)) as digesting:
+        # To read what may turn out to be there already is a waste. Of a large file it is a short
+        # one: reading ends when the digest is made, which it is much sooner than all is read.
+        asked = state[0] < _LARGE
+        if asked and (found := there(digesting.digest())):
+            return found
+        writer = SourceWriter(home, spill)
+        try:
+            form = format_of(path, reading)
+            before = 0
+            with closing(ahead(read_batches(path, reading), _AHEAD)) as batches:
+                for batch in batches:
+                    if not asked and digesting.done():
+                        asked = True
+                        if found := there(digesting.digest()):
+                            writer.discard()
+                            return found
+                    judged = check_rows(batch.given, contract)
                     writer.add(judged.kept, _refused(judged, batch, before))
                     before += batch.rows
+            digest = digesting.digest()
+            with home.lock(f"ingest-{digest}", wait=60):
+                if found := there(digest):  # meanwhile, from a copy of the file
+                    writer.discard()
+                    return found
                 if _state(path) != state:
                     raise _ChangedError
                 if not before:
                     raise NoRowsError(f"{name} holds no rows, only a header; nothing was ingested")
+                known = read_manifest(home, digest)
                 if known is not None:
                     remove_source(home, known)
                 manifest = writer.finish(
+                    digest,
                     source=name,
                     reading=how,
                     ingested_at=_stamp() if known is None else known.ingested_at,
                 )
-            except BaseException as error:  # also Ctrl-C: what was spilt may be gigabytes
-                writer.discard()
-                if isinstance(error, SourceError) and path.is_file() and _state(path) != state:
-                    raise _ChangedError from error
-                raise
+        except BaseException as error:  # also Ctrl-C: what was spilt may be gigabytes
+            writer.discard()
+            if isinstance(error, SourceError) and path.is_file() and _state(path) != state:
+                raise _ChangedError from error
+            raise
     return Ingested(name, manifest, False, *state, form)
 
 

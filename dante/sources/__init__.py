@@ -5,7 +5,7 @@ line in `dante.sources.read`.
 """
 
 from dante.sources.batch import MAX_RAW, Batch
-from dante.sources.files import find_files, prefix_digests, source_digest
+from dante.sources.files import Digesting, find_files, prefix_digests, source_digest
 from dante.sources.mapping import FIELDS, Mapping, load_mapping, parse_mapping
 from dante.sources.read import FORMATS, format_of, read_batches, settled
 from dante.sources.reading import Reading
@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "MAX_RAW",
     "Batch",
+    "Digesting",
     "Mapping",
     "Reading",
     "find_files",

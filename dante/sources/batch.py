@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import polars as pl
 
 from dante.schema import QUARANTINE
+from dante.store.records import Packed
 
 __all__ = ["MAX_RAW", "Batch", "gather", "refuse"]
 
@@ -18,19 +20,26 @@ _MAX_BYTES: Final = 1 << 27
 
 @dataclass(frozen=True)
 class Batch:
-    """A run of consecutive rows of one source: `packets.height + refused.height` rows were read.
+    """A run of consecutive rows of one source: `given.height + refused.height` rows were read.
 
-    `packets` has exactly the schema `PACKETS`, `refused` exactly `QUARANTINE`; both are in the
-    order of the file.
+    Attributes:
+        given: packets in the order of the file, with exactly the schema `PACKETS`; or the same
+            as records, for that is what they are stored as.
+        refused: rows in the order of the file, with exactly the schema `QUARANTINE`.
     """
 
-    packets: pl.DataFrame
+    given: pl.DataFrame | Packed
     refused: pl.DataFrame
+
+    @cached_property
+    def packets(self) -> pl.DataFrame:
+        """The packets as a frame."""
+        return self.given.frame() if isinstance(self.given, Packed) else self.given
 
     @property
     def rows(self) -> int:
         """How many rows of the source this batch accounts for."""
-        return self.packets.height + self.refused.height
+        return self.given.height + self.refused.height
 
 
 def refuse(day: pl.Series, row: pl.Series, raw: list[str], reason: pl.Series) -> pl.DataFrame:

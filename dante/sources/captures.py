@@ -158,4 +158,4 @@ def _with(batch: Batch, rows: Integers, reasons: list[str]) -> Batch:
         [""] * size,
         pl.Series(reasons, dtype=pl.String),
     )
-    return Batch(batch.packets, pl.concat([batch.refused, more]).sort("row"))
+    return Batch(batch.given, pl.concat([batch.refused, more]).sort("row"))

@@ -99,21 +99,21 @@ def walk(window: Window, start: int, lengths: Lengths, guess: Guess, until: int)
     seeds[0] = start
     seeds = seeds[seeds >= 0]
     visited, ends = _together(window, seeds, lengths, until)
-    if np.array_equal(ends[:-1], seeds[1:]):
-        rest, end, bad = _steps(window, int(ends[-1]), lengths, until)
-        return Chain(np.concatenate([visited, *rest]), end, bad)
-    bounds = np.searchsorted(visited, np.append(seeds, window.size)).tolist()
+    bounds = np.searchsorted(visited, np.append(seeds, window.size))
+    # Lanes whose end is not where the next one begins.
+    breaks = np.append(np.flatnonzero(ends[:-1] != seeds[1:]), len(seeds) - 1)
     found: list[Integers] = []
-    position, bad = start, False
-    for lane, seed in enumerate(seeds.tolist()):
-        if position < seed:
-            more, position, bad = _steps(window, position, lengths, seed)
+    position, bad, lane = start, False, 0
+    while lane < len(seeds) and not bad:
+        if position < seeds[lane]:
+            more, position, bad = _steps(window, position, lengths, int(seeds[lane]))
             found += more
-        if bad:
-            break
-        if position == seed:
-            found.append(visited[bounds[lane] : bounds[lane + 1]])
-            position = int(ends[lane])
+        elif position > seeds[lane]:
+            lane += 1
+        else:
+            last = int(breaks[np.searchsorted(breaks, lane)])
+            found.append(visited[bounds[lane] : bounds[last + 1]])
+            position, lane = int(ends[last]), last + 1
     if not bad:
         more, position, bad = _steps(window, position, lengths, until)
         found += more
@@ -162,7 +162,8 @@ def _together(
     position, lane = seeds, np.arange(len(seeds))
     stop = np.append(seeds[1:], until)
     ends = seeds.copy()
-    visited = [_NONE]
+    visited: list[tuple[Integers, Integers]] = []
+    counts = np.zeros_like(seeds)
     # A longer record than this ends behind the next seed in any case.
     wide = int((stop - seeds).max()) > lengths.most
     while len(position) >= _LANES:
@@ -177,14 +178,20 @@ def _together(
         if lengths.step > 1:
             on &= length % np.uint32(lengths.step) == 0
         if on.all():
-            visited.append(position)
+            visited.append((lane, position))
             position = after
             continue
         whole = (after <= window.size) & (length >= lengths.least) & (length <= lengths.most)
         whole &= length % np.uint32(lengths.step) == 0
-        visited.append(position[whole])
+        counts[lane] = len(visited) + whole
+        visited.append((lane[whole], position[whole]))
         ends[lane] = np.where(whole, after, position)
         on &= whole
         position, stop, lane = after[on], stop[on], lane[on]
-    ends[lane] = position
-    return np.sort(np.concatenate(visited)), ends
+    ends[lane], counts[lane] = position, len(visited)
+    # Every lane passes one place a step, and all of its places come before the next lane's.
+    at = np.empty(counts.sum(), np.int64)
+    begins = np.cumsum(counts) - counts
+    for step, (lane, position) in enumerate(visited):
+        at[begins[lane] + step] = position
+    return at, ends

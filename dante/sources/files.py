@@ -2,12 +2,14 @@
 
 import hashlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 from dante.errors import SourceError, UsageError
 
-__all__ = ["find_files", "prefix_digests", "source_digest"]
+__all__ = ["Digesting", "find_files", "prefix_digests", "source_digest"]
 
 _READ = 1 << 20
 
@@ -47,6 +49,33 @@ def source_digest(path: str | Path) -> str:
     return _digests(Path(path), [])[-1]
 
 
+class Digesting:
+    """The `source_digest` of a file, made in a thread from now on."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin."""
+        self._stop = Event()
+        self._pool = ThreadPoolExecutor(1, "dante-digest")
+        self._made = self._pool.submit(_digests, path, [], self._stop.is_set)
+
+    def done(self) -> bool:
+        """Whether `digest` would not wait."""
+        return self._made.done()
+
+    def digest(self) -> str:
+        """Wait for it.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        return self._made.result()[-1]
+
+    def close(self) -> None:
+        """End the thread, whether it is done or not."""
+        self._stop.set()
+        self._pool.shutdown()
+
+
 def prefix_digests(path: str | Path, sizes: Sequence[int]) -> list[str]:
     """The digests that files of the first so many bytes of this one would have.
 
@@ -58,7 +87,9 @@ def prefix_digests(path: str | Path, sizes: Sequence[int]) -> list[str]:
     return _digests(Path(path), sorted(set(sizes)))[:-1]
 
 
-def _digests(path: Path, sizes: list[int]) -> list[str]:
+def _digests(
+    path: Path, sizes: list[int], stopped: Callable[[], bool] = lambda: False
+) -> list[str]:
     """Digests of the first so many bytes, and of all that was read, to the last size or the end."""
     digest, found, place = hashlib.sha256(), [], 0
     if path.exists() and not path.is_file():  # reading a pipe would use it up
@@ -66,7 +97,10 @@ def _digests(path: Path, sizes: list[int]) -> list[str]:
     try:
         with path.open("rb") as file:
             for size in sizes or [sys.maxsize]:
-                while place < size and (block := file.read(min(_READ, size - place))):
+                while place < size and not stopped():
+                    block = file.read(min(_READ, size - place))
+                    if not block:
+                        break
                     digest.update(block)
                     place += len(block)
                 if place == size:

@@ -1,7 +1,7 @@
 """Captured frames → packets: IPv4 and IPv6 headers, and those behind them, many at once.
 
-Each header is gathered as one piece for all frames, so that nothing is done packet by packet.
-What a header has behind the captured bytes is not looked at.
+Each header is gathered as one piece for all frames and taken apart into words of 32 bits, so that
+nothing is done packet by packet. What a header has behind the captured bytes is not looked at.
 """
 
 from dataclasses import dataclass, fields
@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dante.schema import ICMP, ICMPV6, PACKETS, QUARANTINE, TCP, UDP
+from dante.schema import ICMP, ICMPV6, QUARANTINE, TCP, UDP
 from dante.sources.batch import Batch, refuse
 from dante.sources.frames import CUT, FAMILY, IPV4, IPV6, LINK, NOWHERE, RAW, Frames, Inside, inside
 from dante.sources.octets import Integers, Window
+from dante.store.records import BIT, RECORD, Packed, Records
 
 __all__ = ["read_frames"]
 
@@ -22,23 +23,13 @@ _Bits = npt.NDArray[np.bool_]
 _Bytes = npt.NDArray[np.uint8]
 _Array = npt.NDArray[Any]
 
-_TRANSPORT: Final = np.dtype(
-    {
-        "names": ["first", "dport", "seq", "flags", "window"],
-        "formats": [">u2", ">u2", ">u4", "u1", ">u2"],
-        "offsets": [0, 2, 4, 13, 14],
-        "itemsize": 16,
-    }
-)
-_FOUR: Final = np.dtype(
-    {
-        "names": ["version", "length", "id", "fragment", "ttl", "proto", "src", "dst", "behind"],
-        "formats": ["u1", ">u2", ">u2", ">u2", "u1", "u1", ">u4", ">u4", _TRANSPORT],
-        "offsets": [0, 2, 4, 6, 8, 9, 12, 16, 20],
-        "itemsize": 40,
-    }
-)
-"""An IPv4 header, and what is behind it if it has no options."""
+# Frames that are read at once: what is made of them on the way fits into a processor's cache.
+_BLOCK: Final = 1 << 14
+
+# An IPv4 header and what is behind it, if it has no options: so many words of 32 bits, the
+# header's own being the first.
+_WORDS: Final = 10
+_OWN: Final = 5
 _SIX: Final = np.dtype(
     {
         "names": ["length", "next", "hops", "src", "low_src", "dst", "low_dst"],
@@ -60,12 +51,19 @@ _EXTENSIONS: Final = (0, 43, _FRAGMENT, _AH, 60)
 _MOST_EXTENSIONS: Final = 32
 _ENDLESS: Final = 1 << 30
 # The place of a fragment, behind its flags.
-_OFFSET: Final = np.uint16(0x1FFF)
+_OFFSET: Final = 0x1FFF
 
 # Bytes that a packet's word needs of the header behind IP's, by protocol: ports, type and code.
 _NEEDED: Final = np.zeros(256, np.uint8)
 _NEEDED[[TCP, UDP]] = 4
 _NEEDED[[ICMP, ICMPV6]] = 2
+# What packets of a protocol do not carry.
+_LACKED: Final = np.zeros(256, np.uint16)
+_LACKED[_NEEDED != 4] |= BIT["sport"]
+_LACKED[_NEEDED == 0] |= BIT["dport"]
+_LACKED[np.arange(256) != TCP] |= BIT["tcp_flags"] | BIT["tcp_window"] | BIT["tcp_seq"]
+# How many bytes of TCP's header must be there for a field of it.
+_REACHED: Final = {"tcp_seq": 8, "tcp_flags": 14, "tcp_window": 16}
 
 # Why a frame is no packet. The first of them stands; `_NOT_IP` and `_LINKED` have a value.
 _FINE, _NO_TIME, _EMPTY, _CUT_LINK, _NOT_IP, _VERSION, _CUT_IP, _BROKEN = range(8)
@@ -125,12 +123,39 @@ class _Headers:
 
 def read_frames(window: Window, frames: Frames, sensor: str | None) -> Batch:
     """A batch of the frames: those of IP as packets, and why each other one is none."""
+    size = frames.at.size
+    records: Records = np.empty(size, RECORD)
+    lacked = BIT["packets"] | (BIT["sensor"] if sensor is None else np.uint16(0))
+    lost, codes = [], []
+    for start in range(0, size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        rows, code = _read(window, frames.some(part), records[part], lacked)
+        if rows.size:
+            lost.append(rows + start)
+            codes.append(code)
+    packets = Packed(records, () if sensor is None else (sensor,))
+    if not lost:
+        return Batch(packets, pl.DataFrame(schema=QUARANTINE))
+    rows = np.concatenate(lost)
+    refused = _refused(window, frames, rows, np.concatenate(codes))
+    return Batch(packets.without(rows), refused)
+
+
+def _read(
+    window: Window, frames: Frames, records: Records, lacked: np.uint16
+) -> tuple[Integers, Integers]:
+    """Write frames as packets; `lacked` are the bits of what none of them carries.
+
+    Returns:
+        Which frames are no packets, ascending, and of each why, with a value in the higher bits.
+    """
     found = inside(window, frames)
-    head = window.fields(_FOUR, found.at)
-    version: _Bytes = head["version"] >> np.uint8(4)
-    four, six = _is(found, version, 4), _is(found, version, 6)
-    headers = _four(head, found.have)
+    words = _words(window, found.at, _WORDS)
+    version: _Bytes = (words[0] >> 28).astype(np.uint8)
+    four = _is(found, version, 4)
+    headers = _four(words, found.have)
     if not four.all():
+        six = _is(found, version, 6)
         rows = np.flatnonzero(six)
         if rows.size:
             headers.put(rows, _six(window, found.at[rows], found.have[rows]))
@@ -138,19 +163,29 @@ def read_frames(window: Window, frames: Frames, sensor: str | None) -> Batch:
     headers.why[(frames.kept <= 0) & (np.asarray(found.kind) < LINK)] = _EMPTY
     if frames.untimed is not None:
         headers.why[frames.untimed & (np.asarray(found.kind) < LINK)] = _NO_TIME
-    behind = head["behind"]
-    moved = np.flatnonzero(headers.size != 20)
+    moved = np.flatnonzero(headers.size != 4 * _OWN)
     if moved.size:
         at = np.minimum(found.at[moved] + headers.size[moved], window.size)
-        behind[moved] = window.fields(_TRANSPORT, at)
-    packets = _packets(frames, headers, found.have, behind, four, sensor)
-    if not headers.why.any():
-        return Batch(packets, pl.DataFrame(schema=QUARANTINE))
-    kept = headers.why == _FINE
-    return Batch(
-        packets.filter(pl.Series(kept)),
-        _refused(window, frames, found, version, headers.why, np.flatnonzero(~kept)),
-    )
+        words[_OWN : _OWN + 4, moved] = _words(window, at, 4)
+    records["ts"] = frames.ts
+    records["sensor"] = records["packets"] = 0
+    _pack(headers, found.have, words[_OWN:], four, lacked, records)
+    why = headers.why
+    rows = np.flatnonzero(why != _FINE)
+    value = np.zeros(rows.size, np.int64)
+    if rows.size:
+        kind = np.broadcast_to(np.asarray(found.kind), why.shape)[rows]
+        value = np.where(why[rows] == _NOT_IP, kind, value)
+        value = np.where(why[rows] == _VERSION, version[rows], value)
+    return rows, value << 8 | why[rows]
+
+
+def _words(window: Window, at: Integers, number: int) -> _Array:
+    """So many words from each place on; the first of all places, then the second, and so on."""
+    found = window.fields(np.dtype(f"V{4 * number}"), at).view(">u4").reshape(-1, number)
+    words: _Array = np.empty((number, at.size), np.uint32)
+    words[:] = found.T
+    return words
 
 
 def _is(found: Inside, version: _Bytes, number: int) -> _Bits:
@@ -172,21 +207,21 @@ def _not_ip(why: _Bytes, found: Inside, ip: _Bits) -> None:
     why[~ip] = odd[~ip]
 
 
-def _four(head: _Array, have: Integers) -> _Headers:
-    size = (head["version"] & np.uint8(15)).astype(np.int64) << 2
-    length = head["length"].astype(np.uint16)
+def _four(words: _Array, have: Integers) -> _Headers:
+    size = (words[0] >> 22 & 0x3C).astype(np.int64)
+    length = words[0].astype(np.uint16)
     end = length.astype(np.int64)
     end[length == 0] = _ENDLESS
     why = np.zeros(have.size, np.uint8)
-    why[head["fragment"] & _OFFSET != 0] = _LATER
+    why[words[1] & _OFFSET != 0] = _LATER
     why[(size < 20) | (size > end)] = _BROKEN
     why[have < 16] = _CUT_IP
     return _Headers(
-        src=head["src"].astype(np.uint64),
-        dst=head["dst"].astype(np.uint64),
-        proto=np.ascontiguousarray(head["proto"]),
-        ttl=head["ttl"],
-        ip_id=head["id"].astype(np.uint16),
+        src=words[3].astype(np.uint64),
+        dst=words[4].astype(np.uint64),
+        proto=(words[2] >> 16).astype(np.uint8),
+        ttl=(words[2] >> 24).astype(np.uint8),
+        ip_id=(words[1] >> 16).astype(np.uint16),
         length=length,
         size=size,
         end=end,
@@ -259,79 +294,57 @@ def _pass_extensions(
     why[rows] = _MANY
 
 
-def _packets(
-    frames: Frames,
+def _pack(
     headers: _Headers,
     have: Integers,
     behind: _Array,
     four: _Bits,
-    sensor: str | None,
-) -> pl.DataFrame:
-    """Every frame as a packet; those that lack what their protocol needs are marked in `why`."""
-    proto = headers.proto
+    lacked: np.uint16,
+    records: Records,
+) -> None:
+    """Every frame as a record; those that lack what their protocol needs are marked in `why`.
+
+    `behind` are the words behind the IP headers, as far as they are there; `lacked` are the bits
+    of what no frame carries.
+    """
+    proto, why = headers.proto, headers.why
     left = np.minimum(have, headers.end) - headers.size
-    needed = _NEEDED[proto]
-    lost = np.flatnonzero((left < needed) & (headers.why == _FINE))
+    needed = _NEEDED.take(proto, mode="clip")
+    lost = np.flatnonzero((left < needed) & (why == _FINE))
     if lost.size:
         cut = have[lost] - headers.size[lost] < needed[lost]
-        headers.why[lost] = np.where(cut, _CUT_PORTS, _NO_PORTS)
-    ports, tcp = needed == 4, proto == TCP
-    first = behind["first"].astype(np.uint16)
-    dport = first.copy()
-    np.copyto(dport, behind["dport"], where=ports)
-    columns = {
-        "ts": _column(frames.ts, time=True),
-        "src": _column(headers.src),
-        "dst": _column(headers.dst, have >= headers.most),
-        "proto": _column(proto),
-        "dport": _column(dport, needed > 0),
-        "sport": _column(first, ports),
-        "ttl": _column(headers.ttl),
-        "tcp_flags": _column(behind["flags"], tcp & (left >= 14)),
-        "tcp_window": _column(behind["window"].astype(np.uint16), tcp & (left >= 16)),
-        "ip_id": _column(headers.ip_id, four),
-        "tcp_seq": _column(behind["seq"].astype(np.uint32), tcp & (left >= 8)),
-        "length": _column(headers.length, headers.length > 0),
-    }
-    size = frames.at.size
-    series = {
-        **{name: pl.Series(name, pl.from_arrow(column)) for name, column in columns.items()},
-        "sensor": pl.Series("sensor", [sensor], dtype=pl.String).new_from_index(0, size),
-        "packets": pl.Series("packets", [None], dtype=pl.UInt32).new_from_index(0, size),
-    }
-    return pl.DataFrame([series[name] for name in PACKETS])
+        why[lost] = np.where(cut, _CUT_PORTS, _NO_PORTS)
+    nulls = _LACKED.take(proto, mode="clip")
+    nulls |= lacked
+    for name, size in _REACHED.items():
+        nulls |= (left < size) * BIT[name]
+    nulls |= (have < headers.most) * BIT["dst"]
+    nulls |= (headers.length == 0) * BIT["length"]
+    nulls |= ~four * BIT["ip_id"]
+    # A number that goes into fewer bits than it has is cut to its lowest ones.
+    first = behind[0] >> 16
+    records["src"] = headers.src
+    records["dst"] = headers.dst
+    records["proto"] = proto
+    records["dport"] = np.where(needed == 4, behind[0], first)
+    records["sport"] = first
+    records["ttl"] = headers.ttl
+    records["tcp_flags"] = behind[3] >> 16
+    records["tcp_window"] = behind[3]
+    records["ip_id"] = headers.ip_id
+    records["tcp_seq"] = behind[1]
+    records["length"] = headers.length
+    records["nulls"] = nulls
 
 
-def _column(values: _Array, valid: _Bits | None = None, time: bool = False) -> Any:
-    """An arrow array of the values where they are valid, which polars takes as it is."""
-    import pyarrow as pa
-
-    kind = pa.timestamp("us", "UTC") if time else pa.from_numpy_dtype(values.dtype)
-    mask = None
-    if valid is not None and not valid.all():
-        mask = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(
-        kind, values.size, [mask, pa.py_buffer(np.ascontiguousarray(values))]
-    )
-
-
-def _refused(
-    window: Window,
-    frames: Frames,
-    found: Inside,
-    version: _Bytes,
-    why: _Bytes,
-    rows: Integers,
-) -> pl.DataFrame:
+def _refused(window: Window, frames: Frames, rows: Integers, codes: Integers) -> pl.DataFrame:
     at, kept = frames.at[rows], np.clip(frames.kept[rows], 0, _RAW_BYTES)
     days = pl.Series(frames.ts[rows] // _DAY).cast(pl.Int32).cast(pl.Date)
     if frames.untimed is not None:
         days = days.set(pl.Series(frames.untimed[rows]), None)
-    kind = np.broadcast_to(np.asarray(found.kind), why.shape)[rows]
-    value = np.where(why[rows] == _NOT_IP, kind, np.where(why[rows] == _VERSION, version[rows], 0))
-    code, place = np.unique(value << 8 | why[rows], return_inverse=True)
+    code, place = np.unique(codes, return_inverse=True)
     told = pl.Series([_reason(int(number) & 0xFF, int(number) >> 8) for number in code])
-    raw = [window.data[a : a + n].hex() for a, n in zip(at.tolist(), kept.tolist(), strict=True)]
+    raw = [window.piece(a, a + n).hex() for a, n in zip(at.tolist(), kept.tolist(), strict=True)]
     return refuse(days, pl.Series(frames.row[rows]), raw, told.gather(pl.Series(place)))
 
 

@@ -33,10 +33,14 @@ class Window:
         last: none follow.
     """
 
-    data: bytes
+    data: memoryview
     size: int
     offset: int
     last: bool
+
+    def piece(self, start: int, stop: int) -> bytes:
+        """Some of the bytes."""
+        return bytes(self.data[start:stop])
 
     def fields(self, kind: np.dtype[Any], at: Integers) -> Records:
         """Records of a structured type of at most 128 bytes, at places in 0..`size`.
@@ -74,12 +78,12 @@ class OctetSource:
         self.damage: CutError | None = None
         self.read = 0
         self._chunks = chunks(path)
-        self._held = b""
 
     def window(self, behind: Window | None = None, used: int = 0) -> Window:
         """The bytes after the first `used` ones of the window before, and `WINDOW` more."""
-        held = b"" if behind is None else behind.data[used : behind.size]
-        parts, have = [held], 0
+        held = memoryview(b"") if behind is None else behind.data[used : behind.size]
+        parts: list[bytes | memoryview] = [held]
+        have = 0
         last = False
         while have < WINDOW:
             try:
@@ -94,7 +98,9 @@ class OctetSource:
         self.read += have
         size = len(held) + have
         parts.append(bytes(_PAD))
-        return Window(b"".join(parts), size, self.read - size, last)
+        # Memory that numpy asks for comes in large pages, which are had a good deal sooner.
+        data = np.concatenate([np.frombuffer(part, np.uint8) for part in parts])
+        return Window(data.data, size, self.read - size, last)
 
     def unreadable(self, why: str) -> SourceError:
         """The error of a file of which not one record can be read."""

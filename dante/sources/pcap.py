@@ -73,7 +73,7 @@ def read_pcap(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[
 
 
 def _kind(source: OctetSource, window: Window) -> _Kind:
-    known = _MAGICS.get(window.data[:4])
+    known = _MAGICS.get(window.piece(0, 4))
     if known is None:
         raise source.unreadable("not a capture, which begins with a1b2c3d4 in some byte order")
     if window.size < _HEADER:

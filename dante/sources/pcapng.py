@@ -47,8 +47,8 @@ def read_pcapng(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterato
     """
     source = OctetSource(path)
     window = source.window()
-    order = _ORDERS.get(window.data[8:12])
-    if order is None or window.data[:4] != _SECTION.to_bytes(4):
+    order = _ORDERS.get(window.piece(8, 12))
+    if order is None or window.piece(0, 4) != _SECTION.to_bytes(4):
         raise source.unreadable("not a capture of blocks, which begins with 0a0d0d0a")
     yield from read_windows(source, window, 0, _Blocks(order), reading.sensor, rows_per_batch)
 
@@ -165,8 +165,8 @@ class _Blocks:
         return number & 0xFFFF if self._order == "<" else number >> 16
 
     def _described(self, window: Window, at: int) -> Interface:
-        size = int.from_bytes(window.data[at + 4 : at + 8], _NAMES[self._order])
-        return read_interface(window.data[at : at + size], self._order)
+        size = int.from_bytes(window.piece(at + 4, at + 8), _NAMES[self._order])
+        return read_interface(window.piece(at, at + size), self._order)
 
     def guess(self, window: Window, lanes: Integers) -> Integers:
         """Where a packet block of plain numbers would begin."""
@@ -185,9 +185,9 @@ class _Blocks:
 
     def turn(self, window: Window, at: int) -> bool:
         """Whether a section of the other byte order begins here."""
-        if window.data[at : at + 4] != _SECTION.to_bytes(4) or at + 12 > window.size:
+        if window.piece(at, at + 4) != _SECTION.to_bytes(4) or at + 12 > window.size:
             return False
-        order = _ORDERS.get(window.data[at + 8 : at + 12], self._order)
+        order = _ORDERS.get(window.piece(at + 8, at + 12), self._order)
         if order == self._order:
             return False
         self._set(order)

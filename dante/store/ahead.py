@@ -1,14 +1,17 @@
-"""Work done ahead of whoever wants it, in a thread of its own."""
+"""Work done ahead of whoever wants it, in a thread of its own or in several."""
 
 import contextlib
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, Generic, TypeVar
 
-__all__ = ["Ahead", "ahead"]
+__all__ = ["Ahead", "ahead", "side_by_side"]
 
 _T = TypeVar("_T")
+_R = TypeVar("_R")
 _WAIT: Final = 0.05
 _END: Final = object()
 
@@ -77,3 +80,25 @@ def ahead(items: Iterator[_T], most: int = 1) -> Ahead[_T]:
     An error of `items` is raised in its place, after the items before it.
     """
     return Ahead(items, most)
+
+
+def side_by_side(
+    work: Callable[[_T], _R], items: Iterable[_T], threads: int
+) -> Generator[_R, None, None]:
+    """What `work` makes of each item, in the order of the items, by so many threads at once.
+
+    One more than these is taken from `items` ahead. An error is raised in its item's place.
+    """
+    with ThreadPoolExecutor(threads, "dante-side") as pool:
+        begun: deque[Future[_R]] = deque()
+        try:
+            for item in items:
+                begun.append(pool.submit(work, item))
+                del item  # what was given away is not held on to
+                if len(begun) > threads:
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
+        finally:
+            for left in begun:
+                left.cancel()

@@ -1,16 +1,16 @@
 """The lake: packets and refused rows as Parquet, a file a source and day."""
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
 from dante.contracts import SENSOR_HOURS, count_sensor_hours
@@ -21,7 +21,8 @@ from dante.store.byday import ByDay
 from dante.store.home import Home, Place, write_whole
 from dante.store.manifests import Manifest
 from dante.store.objects import Stored, storage_options
-from dante.store.records import Records, to_table
+from dante.store.records import Packed, Records, joined, to_table
+from dante.store.rowgroups import write_groups
 from dante.store.runs import GROUP, Runs
 
 __all__ = ["SourceWriter", "remove_source", "scan_day", "scan_refused"]
@@ -32,13 +33,6 @@ ROW_GROUP: Final = GROUP
 _QUARANTINE_GROUP: Final = 8_192
 _HELD: Final = 256 << 20
 _HELD_REFUSED: Final = 96 << 20
-# Values that come again and again, yet not row after row. Of others the first bytes of all, then
-# the second ones and so on are put together, which is done sooner, and packs better, for many of
-# them are zero or the same as those of the row before.
-_DICTIONARIES: Final = (
-    *("sensor", "proto", "tcp_flags", "tcp_window", "length", "packets"),
-    *("day", "reason"),
-)
 
 
 @dataclass
@@ -51,12 +45,12 @@ class SourceWriter:
 
     Attributes:
         home: where to.
-        digest: of the source.
+        name: of the folder in `work/` to spill to; no other writer has the same at a time.
         most_bytes: of packets held before they are spilt.
     """
 
     home: Home
-    digest: str
+    name: str
     most_bytes: int = _HELD
     _hours: list[pl.DataFrame] = field(default_factory=list)
 
@@ -83,9 +77,9 @@ class SourceWriter:
 
     @property
     def _spill(self) -> Path:
-        return self.home.work / f"ingest-{self.digest}"
+        return self.home.work / f"ingest-{self.name}"
 
-    def add(self, packets: pl.DataFrame, refused: pl.DataFrame) -> None:
+    def add(self, packets: pl.DataFrame | Packed, refused: pl.DataFrame) -> None:
         """Take one batch: canonical packets and quarantine rows, both in source order."""
         self._packets.add(packets)
         self._refused.add(refused)
@@ -99,19 +93,23 @@ class SourceWriter:
         together = pl.concat(self._hours).group_by("day", "sensor", "hour")
         return together.agg(pl.col("packets").sum()).sort("day", "sensor", "hour")
 
-    def finish(self, *, source: str, reading: str, ingested_at: str) -> Manifest:
-        """Put every day in its place, then the manifest: only now the source counts."""
-        # A row group is sorted while the one before it is written.
-        with closing(ahead(self._tables())) as tables:
-            for day, of_day in groupby(tables, key=itemgetter(0)):
-                with write_whole(self.home.packets(day, self.digest)) as path:
-                    _write(path, map(itemgetter(1), of_day), PACKETS, ROW_GROUP)
+    def finish(self, digest: str, *, source: str, reading: str, ingested_at: str) -> Manifest:
+        """Put every day in its place, then the manifest: only now the source counts.
+
+        `digest` is that of the source's bytes.
+        """
+        # Packets are put in order while row groups are made of those before them.
+        with closing(ahead(self._sorted())) as groups:
+            for day, of_day in groupby(groups, key=itemgetter(0)):
+                with write_whole(self.home.packets(day, digest)) as path:
+                    table = partial(to_table, texts=self._packets.names.texts)
+                    write_groups(path, map(itemgetter(1), of_day), table, PACKETS)
         for known, frames in groupby(self._refused.merged(), key=itemgetter(0)):
-            with write_whole(self.home.quarantine(known, self.digest)) as path:
-                rows = _tables(map(itemgetter(1), frames), _QUARANTINE_GROUP)
-                _write(path, rows, QUARANTINE, _QUARANTINE_GROUP)
+            with write_whole(self.home.quarantine(known, digest)) as path:
+                parts = _frames(map(itemgetter(1), frames), _QUARANTINE_GROUP)
+                write_groups(path, parts, _table, QUARANTINE)
         manifest = Manifest(
-            digest=self.digest,
+            digest=digest,
             source=source,
             reading=reading,
             ingested_at=ingested_at,
@@ -123,36 +121,11 @@ class SourceWriter:
         self.discard()
         return manifest
 
-    def _tables(self) -> Iterator[tuple[date, Any]]:
-        """The packets as arrow tables of a row group each."""
+    def _sorted(self) -> Iterator[tuple[date, Records]]:
+        """The packets of a row group each."""
         for day, parts in groupby(self._packets.merged(), key=itemgetter(0)):
             for group in _groups(map(itemgetter(1), parts), ROW_GROUP):
-                yield day, to_table(group, self._packets.names)
-
-
-def _write(
-    path: Path, tables: Iterable[Any], schema: Mapping[str, pl.DataType], group: int
-) -> None:
-    """Write arrow tables of `group` rows, the last of fewer, as row groups of one Parquet file."""
-    import pyarrow.parquet as pq
-
-    kinds = pl.DataFrame(schema=schema).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-    plain = [name for name in schema if name not in _DICTIONARIES]
-    writer = pq.ParquetWriter(
-        path,
-        kinds,
-        compression="zstd",
-        use_dictionary=[name for name in schema if name in _DICTIONARIES],
-        column_encoding={name: "BYTE_STREAM_SPLIT" for name in plain if _is_number(schema[name])},
-        store_schema=False,
-    )
-    with writer:
-        for table in tables:
-            writer.write_table(table, row_group_size=group)
-
-
-def _is_number(kind: pl.DataType) -> bool:
-    return kind.is_integer() or isinstance(kind, pl.Datetime)
+                yield day, group
 
 
 def _groups(parts: Iterable[Records], size: int) -> Iterator[Records]:
@@ -164,17 +137,17 @@ def _groups(parts: Iterable[Records], size: int) -> Iterator[Records]:
         while part.size - start >= size - have:
             stop = start + size - have
             inside = part[start:stop]
-            yield np.concatenate([*rest, inside]) if rest else inside
+            yield joined([*rest, inside]) if rest else inside
             rest, have, start = [], 0, stop
         if start < part.size:
             rest.append(part[start:])
             have += rest[-1].size
     if rest:
-        yield np.concatenate(rest)
+        yield joined(rest)
 
 
-def _tables(frames: Iterable[pl.DataFrame], size: int) -> Iterator[Any]:
-    """The same rows as arrow tables of exactly `size` rows, the last of fewer."""
+def _frames(frames: Iterable[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
+    """The same rows in frames of exactly `size` rows, the last of fewer."""
     rest: list[pl.DataFrame] = []
     have = 0
     for frame in frames:
@@ -184,10 +157,10 @@ def _tables(frames: Iterable[pl.DataFrame], size: int) -> Iterator[Any]:
             whole = pl.concat(rest)
             stop = have // size * size
             for start in range(0, stop, size):
-                yield _table(whole.slice(start, size))
+                yield whole.slice(start, size)
             rest, have = [whole.slice(stop)], have - stop
     if have:
-        yield _table(pl.concat(rest))
+        yield pl.concat(rest)
 
 
 def _table(frame: pl.DataFrame) -> Any:

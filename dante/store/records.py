@@ -4,7 +4,9 @@ A row of a data frame lies in a dozen places, so to put rows in order costs as m
 processor's cache for each; a record is moved in one piece.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +15,7 @@ import polars as pl
 
 from dante.schema import PACKETS
 
-__all__ = ["RECORD", "Names", "Records", "pack", "to_table"]
+__all__ = ["BIT", "RECORD", "Names", "Packed", "Records", "blocks", "joined", "pack", "to_table"]
 
 Records = npt.NDArray[Any]
 _Array = npt.NDArray[Any]
@@ -22,7 +24,8 @@ _NULLS: Final = "nulls"
 # Packets whose fields are written or read one field after the other: they fit into a processor's
 # cache.
 _BLOCK: Final = 1 << 13
-_BIT: Final = {name: np.uint16(1 << place) for place, name in enumerate(PACKETS)}
+BIT: Final = {name: np.uint16(1 << place) for place, name in enumerate(PACKETS)}
+"""What the field `nulls` of a record has for each column that is null."""
 
 
 # A text is its number in `Names`. Nothing is asked of Polars here: its threads would be started by
@@ -47,6 +50,12 @@ def _record() -> np.dtype[Any]:
 RECORD: Final = _record()
 """A packet; a field that is null has any value."""
 
+_PLAIN: Final = np.dtype(f"V{RECORD.itemsize}")
+"""A record as nothing but its bytes: numpy copies those at once, where it would copy the fields of
+a record one by one, which takes twenty times as long."""
+
+_TEXTS: Final = tuple(name for name, kind in PACKETS.items() if kind == pl.String)
+
 
 @dataclass
 class Names:
@@ -58,25 +67,73 @@ class Names:
     def numbers(self, column: pl.Series) -> int | _Array:
         """The number of each text, or of all if they are one; of a null any."""
         if not column.null_count() and bool((column == column[0]).all()):
-            return self._number(column[0])
+            return self.number(column[0])
         import pyarrow as pa
 
         arrow = column.rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         encoded: Any = arrow.dictionary_encode()
-        known = [self._number(text) for text in encoded.dictionary.to_pylist()]
+        known = [self.number(text) for text in encoded.dictionary.to_pylist()]
         places = encoded.indices.fill_null(pa.scalar(0, encoded.indices.type)).to_numpy()
         found: _Array = np.array(known, np.uint32)[places]
         return found
 
-    def _number(self, text: str) -> int:
+    def number(self, text: str) -> int:
+        """The number of a text."""
         number = self._numbers.setdefault(text, len(self.texts))
         if number == len(self.texts):
             self.texts.append(text)
         return number
 
 
-def pack(packets: pl.DataFrame, names: Names, records: Records) -> None:
+@dataclass(frozen=True)
+class Packed:
+    """Canonical packets as records.
+
+    Attributes:
+        records: of the type `RECORD`.
+        texts: what their numbers of texts stand for.
+    """
+
+    records: Records
+    texts: Sequence[str]
+
+    @property
+    def height(self) -> int:
+        """How many there are."""
+        return self.records.size
+
+    def slice(self, start: int, length: int) -> "Packed":
+        """At most so many of them, from `start` on."""
+        return Packed(self.records[start : start + length], self.texts)
+
+    def frame(self, *columns: str) -> pl.DataFrame:
+        """These columns of the packets; all, if none is named."""
+        frame = pl.from_arrow(to_table(self.records, self.texts, columns or tuple(PACKETS)))
+        assert isinstance(frame, pl.DataFrame), "a table is a frame"
+        return frame
+
+    def without(self, rows: npt.NDArray[np.int64]) -> "Packed":
+        """All but these rows."""
+        kept = np.ones(self.height, np.bool_)
+        kept[rows] = False
+        return Packed(self.records.view(_PLAIN)[kept].view(RECORD), self.texts)
+
+    @cached_property
+    def lost(self) -> tuple[int, int]:
+        """The bits of the columns of which some values are null, and of those that all are."""
+        nulls = self.records[_NULLS]
+        return int(np.bitwise_or.reduce(nulls)), int(np.bitwise_and.reduce(nulls))
+
+
+def pack(packets: pl.DataFrame | Packed, names: Names, records: Records) -> None:
     """Write canonical packets into as many records."""
+    if isinstance(packets, Packed):
+        records.view(_PLAIN)[:] = packets.records.view(_PLAIN)
+        known = [names.number(text) for text in packets.texts]
+        if known != list(range(len(known))):
+            for name in _TEXTS:
+                records[name] = np.array(known, RECORD[name])[records[name]]
+        return
     columns: dict[str, int | _Array] = {}
     nulls: _Array | None = None
     every = np.uint16(0)
@@ -84,18 +141,17 @@ def pack(packets: pl.DataFrame, names: Names, records: Records) -> None:
         column = packets[name]
         lost = column.null_count()
         if lost == packets.height:
-            every |= _BIT[name]
+            every |= BIT[name]
             continue
         if column.dtype == pl.String:
             columns[name] = names.numbers(column)
         else:
             columns[name] = _values(column, RECORD[name])
         if lost:
-            bits = column.is_null().to_numpy() * _BIT[name]
+            bits = column.is_null().to_numpy() * BIT[name]
             nulls = bits if nulls is None else nulls | bits
     columns[_NULLS] = int(every) if nulls is None else nulls | every
-    for start in range(0, packets.height, _BLOCK):
-        part = slice(start, start + _BLOCK)
+    for part in blocks(packets.height):
         block = records[part]
         for name, values in columns.items():
             block[name] = values if isinstance(values, int) else values[part]
@@ -111,51 +167,63 @@ def _values(column: pl.Series, kind: np.dtype[Any]) -> _Array:
     return found[arrow.offset : arrow.offset + len(arrow)]
 
 
-def to_table(records: Records, names: Names) -> Any:
-    """Records as an arrow table with the columns and types of canonical packets."""
+def joined(parts: Sequence[Records]) -> Records:
+    """Records one after the other."""
+    found: Records = np.concatenate([part.view(_PLAIN) for part in parts]).view(RECORD)
+    return found
+
+
+def blocks(size: int) -> list[slice]:
+    """So many records in parts that fit into a processor's cache."""
+    return [slice(start, start + _BLOCK) for start in range(0, size, _BLOCK)]
+
+
+def to_table(records: Records, texts: Sequence[str], names: Sequence[str] = tuple(PACKETS)) -> Any:
+    """Records as an arrow table with the columns and types of canonical packets, or some of them.
+
+    `texts` are what the records' numbers of texts stand for.
+    """
     import pyarrow as pa
 
     size = records.size
-    columns = _columns(records)
+    columns = _columns(records, (*names, _NULLS))
     nulls = columns[_NULLS]
     some, every = np.bitwise_or.reduce(nulls), np.bitwise_and.reduce(nulls)
-    schema = pl.DataFrame(schema=PACKETS).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    kinds = pl.DataFrame(schema={name: PACKETS[name] for name in names})
+    schema = kinds.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
     made = []
     for name, kind in zip(schema.names, schema.types, strict=True):
-        if every & _BIT[name]:
+        if every & BIT[name]:
             made.append(pa.nulls(size, kind))
             continue
         valid = None
-        if some & _BIT[name]:
-            valid = pa.py_buffer(np.packbits((nulls & _BIT[name]) == 0, bitorder="little"))
+        if some & BIT[name]:
+            valid = pa.py_buffer(np.packbits((nulls & BIT[name]) == 0, bitorder="little"))
         values = columns[name]
         if PACKETS[name] == pl.String:
-            made.append(_texts(values, valid, names, kind))
+            made.append(_texts(values, valid, texts, kind))
         else:
             made.append(pa.Array.from_buffers(kind, size, [valid, pa.py_buffer(values)]))
     return pa.Table.from_arrays(made, schema=schema)
 
 
-def _columns(records: Records) -> dict[str, _Array]:
-    columns = {name: np.empty(records.size, RECORD[name]) for name in RECORD.names or ()}
-    for start in range(0, records.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
+def _columns(records: Records, names: Sequence[str]) -> dict[str, _Array]:
+    columns = {name: np.empty(records.size, RECORD[name]) for name in names}
+    for part in blocks(records.size):
         block = records[part]
         for name, column in columns.items():
             column[part] = block[name]
     return columns
 
 
-def _texts(numbers: _Array, valid: Any, names: Names, kind: Any) -> Any:
+def _texts(numbers: _Array, valid: Any, texts: Sequence[str], kind: Any) -> Any:
     import pyarrow as pa
 
-    if valid is None and bool((numbers == numbers[0]).all()):
-        return pa.repeat(pa.scalar(names.texts[int(numbers[0])], kind), numbers.size)
+    if valid is None and numbers.size and bool((numbers == numbers[0]).all()):
+        return pa.repeat(pa.scalar(texts[int(numbers[0])], kind), numbers.size)
     # Only those that occur: a file may have more texts than a part of it needs.
     found, places = np.unique(numbers, return_inverse=True)
-    known = [
-        names.texts[number] if number < len(names.texts) else None for number in found.tolist()
-    ]
+    known = [texts[number] if number < len(texts) else None for number in found.tolist()]
     indices = pa.Array.from_buffers(
         pa.int64(), places.size, [valid, pa.py_buffer(np.ascontiguousarray(places, np.int64))]
     )

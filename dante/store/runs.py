@@ -15,7 +15,7 @@ import numpy.typing as npt
 import polars as pl
 
 from dante.store.order import stable_order
-from dante.store.records import RECORD, Names, Records, pack
+from dante.store.records import RECORD, Names, Packed, Records, joined, pack
 
 __all__ = ["GROUP", "Runs"]
 
@@ -57,9 +57,9 @@ class Runs:
     def __post_init__(self) -> None:
         """Nothing is held yet."""
         # Memory that is asked for and never written to is not taken.
-        self._held: Records = np.zeros(max(1, self.most_bytes // RECORD.itemsize), RECORD)
+        self._held: Records = np.empty(max(1, self.most_bytes // RECORD.itemsize), RECORD)
 
-    def add(self, packets: pl.DataFrame) -> None:
+    def add(self, packets: pl.DataFrame | Packed) -> None:
         """Take canonical packets, none of them without `ts` or `src`."""
         start = 0
         while start < packets.height:
@@ -67,7 +67,7 @@ class Runs:
             stop = self._size + part.height
             records = self._held[self._size : stop]
             pack(part, self.names, records)
-            for day, count in _count(_days(records)).items():
+            for day, count in _count_days(records).items():
                 known = _EPOCH + timedelta(days=day)
                 self.rows[known] = self.rows.get(known, 0) + count
             self._size = stop
@@ -78,10 +78,9 @@ class Runs:
     def _sorted(self) -> tuple["_Sorted", _Counts]:
         """What is held as a run, and how many packets each day has."""
         records = self._held[: self._size]
-        days = _days(records)
-        counts = _count(days)
+        counts = _count_days(records)
         keys = [records[name] for name in reversed(_BY)]
-        order = stable_order(*keys, *([days] if len(counts) > 1 else []))
+        order = stable_order(*keys, *([_days(records)] if len(counts) > 1 else []))
         return _Sorted(records, order), counts
 
     def _spill(self) -> None:
@@ -177,7 +176,7 @@ class _Part:
             return
         more = self._run.take(min(self.left, records - have))
         self.left -= more.size
-        self.block = np.concatenate([self.block, more]) if have else more
+        self.block = joined([self.block, more]) if have else more
 
     def last(self) -> tuple[int, ...]:
         """The keys of the last packet held."""
@@ -227,7 +226,7 @@ def _merge(parts: list[_Part]) -> Iterator[Records]:
         ends = [(part.last(), i) for i, part in enumerate(parts) if part.left]
         keys, limit = min(ends) if ends else (None, 0)
         given = [part.give(keys, equal=i <= limit) for i, part in enumerate(parts)]
-        whole = np.concatenate(given)
+        whole = joined(given)
         if whole.size:
             yield whole.take(stable_order(*(whole[name] for name in reversed(_BY))), mode="clip")
         if not ends:
@@ -236,14 +235,14 @@ def _merge(parts: list[_Part]) -> Iterator[Records]:
 
 def _days(records: Records) -> _Days:
     """The day of each packet, since 1970."""
+    return records["ts"] // _DAY
+
+
+def _count_days(records: Records) -> _Counts:
+    """How many packets each day has; days ascend."""
     times = records["ts"]
     first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
-    return np.full(times.size, first) if first == last else times // _DAY
-
-
-def _count(days: _Days) -> _Counts:
-    """How often each day occurs, ascending."""
-    if days.min() == days.max():
-        return {int(days[0]): days.size}
-    found, counts = np.unique(days, return_counts=True)
+    if first == last:
+        return {first: times.size}
+    found, counts = np.unique(_days(records), return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from polars.testing import assert_frame_equal
 from dante.contracts import Contract, check_rows, load_contract
 from dante.errors import DanteError
 from dante.schema import PACKETS, empty_packets
+from dante.store.records import RECORD, Names, Packed, pack
 
 OWN = Path(__file__).resolve().parents[2] / "data_contracts" / "packets.yaml"
 GOOD: dict[str, Any] = {
@@ -30,6 +32,13 @@ TICK = timedelta(microseconds=1)
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:
     whole = [{name: row.get(name) for name in PACKETS} for row in rows]
     return pl.DataFrame(whole, schema=PACKETS, orient="row")
+
+
+def packed(packets: pl.DataFrame) -> Packed:
+    names = Names()
+    records = np.zeros(packets.height, RECORD)
+    pack(packets, names, records)
+    return Packed(records, names.texts)
 
 
 @pytest.fixture(scope="module")
@@ -98,9 +107,18 @@ ROW = st.fixed_dictionaries(
 def test_rows_are_divided_as_plain_python_divides_them(
     tight: Contract, rows: list[dict[str, Any]]
 ) -> None:
-    """Kept and refused together are the input, in order, and each reason is the first breach."""
+    """Kept and refused together are the input, in order, and each reason is the first breach.
+
+    It makes no difference whether the packets are a frame or packed.
+    """
     packets = frame(*rows)
     checked = check_rows(packets, tight)
+    as_records = check_rows(packed(packets), tight)
+    assert isinstance(checked.kept, pl.DataFrame)
+    assert isinstance(as_records.kept, Packed)
+    assert_frame_equal(as_records.kept.frame(), checked.kept)
+    assert_frame_equal(as_records.refused, checked.refused)
+    assert as_records.positions.equals(checked.positions)
     expected = [breaches(row) for row in rows]
     mask = pl.Series([bool(found) for found in expected], dtype=pl.Boolean)
     assert_frame_equal(checked.kept, packets.filter(~mask))
@@ -136,6 +154,7 @@ def test_what_a_source_does_not_carry_is_no_breach() -> None:
 def test_no_packets_are_no_breach() -> None:
     """An empty frame is kept as it is, and the refused have the schema with a reason."""
     checked = check_rows(empty_packets(), load_contract())
+    assert isinstance(checked.kept, pl.DataFrame)
     assert checked.kept.schema == PACKETS
     assert dict(checked.refused.schema) == {**PACKETS, "reason": pl.String()}
 

@@ -1,6 +1,7 @@
 """What a source's packets are on their way into the lake, however they come and however many."""
 
 import datetime as dt
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from dante.schema import PACKETS, QUARANTINE
 from dante.store.home import Home
 from dante.store.lake import SourceWriter, scan_day, scan_refused
 from dante.store.manifests import read_manifests
+from dante.store.records import RECORD, Names, Packed, pack
 
 _DAY_US = 86_400_000_000
 _FIRST = dt.date(2025, 3, 1)
@@ -55,13 +57,13 @@ def _refused(packets: pl.DataFrame) -> pl.DataFrame:
 
 
 def _written(
-    root: Path, frames: list[pl.DataFrame], refused: list[pl.DataFrame], most: int
+    root: Path, frames: Sequence[pl.DataFrame | Packed], refused: list[pl.DataFrame], most: int
 ) -> Home:
     home = Home(root)
-    writer = SourceWriter(home, "f" * 32, most_bytes=most)
+    writer = SourceWriter(home, "made", most_bytes=most)
     for packets, rows in zip(frames, refused, strict=True):
         writer.add(packets, rows)
-    writer.finish(source="made", reading="r", ingested_at="2025-03-04T00:00:00")
+    writer.finish("f" * 32, source="made", reading="r", ingested_at="2025-03-04T00:00:00")
     assert not list(home.work.glob("*")), "what was spilt is taken away"
     return home
 
@@ -101,6 +103,22 @@ def test_bytes_depend_on_neither_batches_nor_memory(tmp_path: Path) -> None:
     )
     assert len(_files(once)) == 3 + 4 + 1  # days of packets, of refused rows, the manifest
     assert _files(once) == _files(often)
+
+
+def test_bytes_do_not_depend_on_packing(tmp_path: Path) -> None:
+    """Packets that come as records make the same files as those that come as frames."""
+    packets = _packets(3_000)
+    frames = [packets[first : first + 500] for first in range(0, 3_000, 500)]
+    records = []
+    for frame in frames:
+        names = Names()
+        made = np.zeros(frame.height, RECORD)
+        pack(frame, names, made)
+        records.append(Packed(made, names.texts))
+        assert records[-1].frame().equals(frame)
+    none = [_refused(packets).clear()] * len(frames)
+    plain = _written(tmp_path / "plain", frames, none, _SPILLS)
+    assert _files(plain) == _files(_written(tmp_path / "packed", records, none, _SPILLS))
 
 
 def test_refused_rows_stay_in_order(tmp_path: Path) -> None:
