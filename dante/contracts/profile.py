@@ -97,7 +97,7 @@ def _alike_packed(packets: Packed) -> pl.LazyFrame | None:
 
 def _of_one(ts: npt.NDArray[np.int64], sensor: str) -> pl.LazyFrame | None:
     """Counts by hours of one sensor's packets, unless the hours are far apart."""
-    hours = ts // _HOUR
+    hours = np.ascontiguousarray(ts) // _HOUR
     first = int(hours.min())
     if int(hours.max()) - first > ts.size:
         return None

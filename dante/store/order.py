@@ -25,6 +25,8 @@ def stable_order(*keys: _Ints) -> npt.NDArray[np.uint32]:
     places = np.uint64((1 << int(bits)) - 1)
     order = place
     for key in keys:
+        # Of a field of records every look is a way through all of their memory: one is enough.
+        key = np.ascontiguousarray(key)
         if order is place and _ascending(key):
             continue
         # The difference of two signed numbers is right even where it does not fit its sign.

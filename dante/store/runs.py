@@ -30,7 +30,7 @@ _MOST_FILES: Final = 256
 _DAY: Final = 86_400_000_000
 _EPOCH: Final = date(1970, 1, 1)
 _BY: Final = ("src", "ts")
-_Days = npt.NDArray[np.int64]
+_Times = npt.NDArray[np.int64]
 _Order = npt.NDArray[np.uint32]
 _Counts = dict[int, int]
 
@@ -67,7 +67,7 @@ class Runs:
             stop = self._size + part.height
             records = self._held[self._size : stop]
             pack(part, self.names, records)
-            for day, count in _count_days(records).items():
+            for day, count in _count_days(records["ts"]).items():
                 known = _EPOCH + timedelta(days=day)
                 self.rows[known] = self.rows.get(known, 0) + count
             self._size = stop
@@ -78,9 +78,9 @@ class Runs:
     def _sorted(self) -> tuple["_Sorted", _Counts]:
         """What is held as a run, and how many packets each day has."""
         records = self._held[: self._size]
-        counts = _count_days(records)
-        keys = [records[name] for name in reversed(_BY)]
-        order = stable_order(*keys, *([_days(records)] if len(counts) > 1 else []))
+        times = np.ascontiguousarray(records["ts"])
+        counts = _count_days(times)
+        order = stable_order(times, records["src"], *([times // _DAY] if len(counts) > 1 else []))
         return _Sorted(records, order), counts
 
     def _spill(self) -> None:
@@ -233,16 +233,10 @@ def _merge(parts: list[_Part]) -> Iterator[Records]:
             return
 
 
-def _days(records: Records) -> _Days:
-    """The day of each packet, since 1970."""
-    return records["ts"] // _DAY
-
-
-def _count_days(records: Records) -> _Counts:
+def _count_days(times: _Times) -> _Counts:
     """How many packets each day has; days ascend."""
-    times = records["ts"]
     first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
     if first == last:
         return {first: times.size}
-    found, counts = np.unique(_days(records), return_counts=True)
+    found, counts = np.unique(times // _DAY, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
