@@ -122,14 +122,41 @@ def read_run(record: Kind, wanted: Sequence[str], data: bytes) -> Run | None:
     tokens = _Tokens(data)
     if not tokens.count:
         return None
-    places = _likely(record, tokens)
-    starts, end = _chain(record, tokens, places)
-    if tokens.begins[end] < len(data) // 2 and places.size < tokens.count:
-        starts, end = _chain(record, tokens, np.arange(tokens.count))
+    starts, end = _even(record, tokens)
+    if tokens.begins[end] < len(data) // 2:
+        places = _likely(record, tokens)
+        starts, end = _chain(record, tokens, places)
+        if tokens.begins[end] < len(data) // 2 and places.size < tokens.count:
+            starts, end = _chain(record, tokens, np.arange(tokens.count))
     if not starts.size:
         return None
     columns = _columns(record, frozenset(wanted), tokens, starts)
     return Run(tokens.begins[starts].astype(np.int64), int(tokens.begins[end]), columns)
+
+
+def _even(record: Kind, tokens: _Tokens) -> tuple[_Ints, int]:
+    """Records one after another from the first token on, as long as each has as many tokens as the
+    first, and the token behind the last.
+    """
+    size = int(_behind(record, tokens, np.zeros(1, dtype=np.int64))[0])
+    if not 0 < size <= tokens.count:
+        return np.zeros(0, dtype=np.int64), 0
+    starts = np.arange(0, tokens.count - size + 1, size)
+    uneven = np.flatnonzero(_behind(record, tokens, starts) != starts + size)
+    starts = starts[: uneven[0] if uneven.size else None]
+    return starts, starts.size * size
+
+
+def _behind(record: Kind, tokens: _Tokens, places: _Ints) -> _Ints:
+    """The token behind a record that begins at each place; below 0: it cannot be told."""
+    after = places
+    run = 0
+    for field in record.fields:
+        if field.kind.name in ("int", "long"):
+            run += 1
+            continue
+        after, run = _after(field.kind, tokens, after + run), 0
+    return np.where(after >= 0, after + run, _LOST)
 
 
 def _likely(record: Kind, tokens: _Tokens) -> _Ints:
@@ -152,14 +179,7 @@ def _chain(record: Kind, tokens: _Tokens, places: _Ints) -> tuple[_Ints, int]:
 
     They begin at some of `places`, of which the first token is one.
     """
-    after = places
-    run = 0
-    for field in record.fields:
-        if field.kind.name in ("int", "long"):
-            run += 1
-            continue
-        after, run = _after(field.kind, tokens, after + run), 0
-    after = np.where(after >= 0, after + run, _LOST)
+    after = _behind(record, tokens, places)
     # A place that no record leads to is none where a record begins.
     ends = np.zeros(tokens.count + 1, dtype=np.bool_)
     ends[after[(after >= 0) & (after <= tokens.count)]] = True

@@ -3,6 +3,7 @@
 What does not have the look is left null here and read by others, who take it for the same.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["dotted_addresses", "iso_times"]
+__all__ = [
+    "IsoShape",
+    "clock_micros",
+    "days_before",
+    "dotted_addresses",
+    "iso_micros",
+    "iso_shape",
+    "iso_times",
+    "two_digits",
+]
 
 _Bytes = npt.NDArray[np.uint8]
 _Ints = npt.NDArray[Any]
@@ -88,13 +98,38 @@ def iso_times(text: pl.Series) -> tuple[pl.Series, bool] | None:
     size = int(places[1]) if places.size > 1 else 0
     if size < 19 or bool((np.diff(places) != size).any()):
         return None
-    tail = data[19:size].tobytes()
+    shape = iso_shape(data[:size].tobytes())
+    if shape is None:
+        return None
+    micros, right = iso_micros(np.ascontiguousarray(data.reshape(-1, size).T), shape)
+    series = pl.Series(text.name, micros)
+    return series if right.all() else series.set(pl.Series(~right), None), shape.zone > 0
+
+
+@dataclass(frozen=True)
+class IsoShape:
+    """How a time is written: digits of its fraction (0: no point), and bytes of its zone."""
+
+    fraction: int
+    zone: int
+
+
+def iso_shape(text: bytes) -> IsoShape | None:
+    """The shape of an ISO time by its length and ends; None if it is none."""
+    tail = text[19:]
     point = tail[:1] == b"."
     zone = 1 if tail.endswith(b"Z") else 6 if tail[-3:-2] == b":" and len(tail) >= 6 else 0
     fraction = len(tail) - point - zone
-    if not (1 <= fraction <= 9 if point else fraction == 0):
+    if len(text) < 19 or not (1 <= fraction <= 9 if point else fraction == 0):
         return None
-    table = np.ascontiguousarray(data.reshape(-1, size).T)
+    return IsoShape(fraction, zone)
+
+
+def iso_micros(
+    table: _Bytes, shape: IsoShape
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Times of one shape as µs since 1970, and which are such; `table` has a row a place."""
+    size, point, zone = table.shape[0], shape.fraction > 0, shape.zone
     right = np.ones(table.shape[1], dtype=np.bool_)
     signs = [*_DATE, *([(19, b".")] if point else [])]
     signs += (
@@ -107,32 +142,49 @@ def iso_times(text: pl.Series) -> tuple[pl.Series, bool] | None:
     for place in range(size):
         if place not in marks:
             right &= digits[place] < 10
-
-    def two(place: int) -> _Bytes:
-        pair: _Bytes = digits[place] * np.uint8(10) + digits[place + 1]
-        return pair
-
-    month, day, hour, minute, second = (two(place) for place in (5, 8, 11, 14, 17))
-    right &= (month >= 1) & (month <= 12) & (hour < 24) & (minute < 60) & (second < 60)
-    months = two(0).astype(np.int32) * 1200 + two(2).astype(np.int32) * 12 + month
-    firsts = _first_days()
+    month, day = two_digits(digits, 5), two_digits(digits, 8)
+    right &= (month >= 1) & (month <= 12)
+    months = two_digits(digits, 0).astype(np.int32) * 1200
+    months += two_digits(digits, 2).astype(np.int32) * 12 + month
+    firsts = days_before()
     months = np.where(right, months, 1)
     begins = firsts[months - 1]
     right &= (day >= 1) & (day <= firsts[months] - begins)
-    seconds = (hour.astype(np.int32) * 60 + minute) * 60 + second
+    micros, fits = clock_micros(digits, 11, shape.fraction)
+    right &= fits
+    micros += (begins + day - 1).astype(np.int64) * 86_400_000_000
     if zone == 6:
-        ahead = two(size - 5).astype(np.int32) * 60 + two(size - 2)
-        right &= (two(size - 5) < 24) & (two(size - 2) < 60)
-        seconds -= np.where(table[size - 6] == 45, -ahead, ahead) * 60
-    micros = ((begins + day - 1).astype(np.int64) * 86_400 + seconds) * 1_000_000
-    for place in range(min(fraction, 6)):
-        micros += digits[20 + place].astype(np.int32) * np.int32(10 ** (5 - place))
-    series = pl.Series(text.name, micros)
-    return series if right.all() else series.set(pl.Series(~right), None), zone > 0
+        hours, minutes = two_digits(digits, size - 5), two_digits(digits, size - 2)
+        ahead = hours.astype(np.int32) * 60 + minutes
+        right &= (hours < 24) & (minutes < 60)
+        micros -= np.where(table[size - 6] == 45, -ahead, ahead) * np.int64(60_000_000)
+    return micros, right
+
+
+def two_digits(digits: _Bytes, place: int) -> _Bytes:
+    """Numbers of two digits."""
+    pair: _Bytes = digits[place] * np.uint8(10) + digits[place + 1]
+    return pair
+
+
+def clock_micros(
+    digits: _Bytes, place: int, fraction: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """`HH:MM:SS`, and so many digits behind a point, as µs of the day; and which fit into one."""
+    hour, minute, second = (two_digits(digits, place + skip) for skip in (0, 3, 6))
+    right: npt.NDArray[np.bool_] = (hour < 24) & (minute < 60) & (second < 60)
+    seconds = (hour.astype(np.int32) * 60 + minute) * 60 + second
+    micros: npt.NDArray[np.int64] = seconds.astype(np.int64) * 1_000_000
+    if fraction:
+        part = np.zeros(hour.size, dtype=np.int32)
+        for at in range(min(fraction, 6)):
+            part += digits[place + 9 + at].astype(np.int32) * np.int32(10 ** (5 - at))
+        micros += part
+    return micros, right
 
 
 @lru_cache(maxsize=1)
-def _first_days() -> npt.NDArray[np.int64]:
+def days_before() -> npt.NDArray[np.int64]:
     """Days since 1970 of the first of each month from the year 0 on, and one month more."""
     months = np.arange(np.datetime64("0000-01"), np.datetime64("10000-02"))
     days: npt.NDArray[np.int64] = months.astype("datetime64[D]").astype(np.int64)

@@ -2,26 +2,35 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
+from dante.schema import PACKETS, QUARANTINE
 from dante.sources.batch import Batch, gather
 from dante.sources.csv import names_packets
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, rules
+from dante.sources.logfronts import FIRST_YEAR, LAST_YEAR, Times, in_years
 from dante.sources.logged import Repeats, as_text, judge_records
+from dante.sources.loglines import Part, Shapes
 from dante.sources.netfilter import packet_fields
 from dante.sources.reading import Reading
 from dante.sources.streams import first_bytes
 from dante.sources.syslog import begin_with_time, calendar_time, local_zones, read_heads
-from dante.sources.text import Lines, TextSource, cut_row, parts, read_lines
-from dante.sources.years import Years, first_year
+from dante.sources.text import TextSource, cut_row, parts, read_lines
+from dante.sources.years import Years, bare_dates, first_year
 from dante.store.ahead import ahead
 
 __all__ = ["FORMAT", "read_firewall"]
+
+_Ints = npt.NDArray[np.int64]
 
 _BLOCK: Final = 1 << 22
 _LINES: Final = 1 << 17  # of lines that are next to empty, a block holds millions
@@ -39,16 +48,20 @@ def read_firewall(path: Path, reading: Reading, *, rows_per_batch: int) -> Itera
 
 
 def _batches(path: Path, reading: Reading, rule: Rules, limit: int) -> Iterator[Batch]:
+    @cache
     def year() -> int:
         given = reading.year
         return first_year(path, rule.tz, _heads(path)) if given is None else given
 
     source = TextSource(path)
     years, repeats, row = Years(year), Repeats(), 0
+    # A mapping may say that values are written in other ways.
+    shapes = Shapes(rule if reading.mapping is None else None)
     # Lines are taken apart one block ahead of what depends on the lines before them.
-    for lines, records in ahead(_records(source, limit)):
-        row += lines.rows
-        yield judge_records(_dated(records, years, rule), lines.odd, rule, repeats)
+    with closing(ahead(_parts(source, shapes, limit))) as pieces:
+        for part, records in pieces:
+            yield _judged(part, records, row, years, rule, repeats)
+            row += part.rows
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
@@ -64,16 +77,109 @@ def _settle(path: Path, reading: Reading) -> Reading:
     return replace(reading, year=first_year(path, rules(reading).tz, _heads(path)))
 
 
-def _records(source: TextSource, limit: int) -> Iterator[tuple[Lines, pl.DataFrame]]:
-    """The lines of each block, and what can be said of each by itself."""
-    row = 0
+@dataclass(frozen=True)
+class _Records:
+    """Lines as `judge_records` takes them, with their numbers among all of a part, from 1."""
+
+    frame: pl.DataFrame
+    odd: pl.DataFrame
+
+
+def _parts(source: TextSource, shapes: Shapes, limit: int) -> Iterator[tuple[Part, _Records]]:
+    """The lines of each block, and what can be said of those that are left by itself."""
     for block in source.blocks(min(_BLOCK, max(1 << 16, limit * 256))):
-        for part in parts(as_text(block), min(limit, _LINES)):
-            lines = read_lines(part, row)
-            row += lines.rows
-            named = lines.frame.select("row", raw="line", message="line")
-            text = named["message"]
-            yield lines, pl.concat([named, read_heads(text), packet_fields(text)], how="horizontal")
+        for piece in parts(as_text(block), min(limit, _LINES)):
+            part = shapes.read(piece)
+            text, number = part.lines.text(part.rest), part.number[part.rest]
+            yield part, _records(text, number) if number.size else _no_records()
+
+
+@cache
+def _no_records() -> _Records:
+    return _records(b"", np.zeros(0, dtype=np.int64))
+
+
+def _records(text: bytes, number: _Ints) -> _Records:
+    """Lines as text, none of them blank, by their numbers."""
+    lines = read_lines(text)
+    named = lines.frame.select("row", raw="line", message="line")
+    heads, fields = read_heads(named["message"]), packet_fields(named["message"])
+    frame = pl.concat([named, heads, fields], how="horizontal")
+    numbers = pl.Series(number.astype(np.uint64))
+    return _Records(
+        *(one.with_columns(row=numbers.gather(one["row"] - 1)) for one in (frame, lines.odd))
+    )
+
+
+def _judged(
+    part: Part, records: _Records, before: int, years: Years, rule: Rules, repeats: Repeats
+) -> Batch:
+    """The packets and refused rows of a part, `before` rows being in front of it."""
+    known = years.last
+    read, rest = part.number[part.read], records.frame["row"].to_numpy().astype(np.int64)
+    year = _years(read, part.dates, rest, bare_dates(records.frame), years)
+    packets = _in_years(part, year[: read.size], rule)
+    if packets is None:  # some of those that were read are no times there
+        years.last = known
+        part = part.unread()
+        records = _records(part.lines.text(part.rest), part.number[part.rest])
+        return _judged(part, records, before, years, rule, repeats)
+    batch = Batch(packets, pl.DataFrame(schema=QUARANTINE))
+    if part.rest.size:
+        frame = _dated(records.frame, pl.Series(year[read.size :]), rule)
+        numbered = pl.col("row") + before
+        left = judge_records(
+            frame.with_columns(numbered), records.odd.with_columns(numbered), rule, repeats
+        )
+        batch = _together(packets, read, left, part.number[part.rest], before)
+    if read.size and read[-1] == part.rows:
+        line, number = part.lines.text(part.read[-1:]), read[-1:]
+        repeats.remember(lambda: _records(line, number).frame)
+    return batch
+
+
+def _years(read: _Ints, read_dates: _Ints, rest: _Ints, rest_dates: _Ints, years: Years) -> _Ints:
+    """The years of lines that are read and of the rest, given in their common order; 0: none."""
+    dates = np.concatenate([read_dates, rest_dates])
+    year = np.zeros_like(dates)
+    if dates.any():
+        order = np.argsort(np.concatenate([read, rest]), kind="stable")
+        bare = order[dates[order] > 0]
+        year[bare] = years.of_dates(dates[bare])
+    return year
+
+
+def _in_years(part: Part, year: _Ints, rule: Rules) -> pl.DataFrame | None:
+    """The packets that are read, each in its year; None if one of them has no time there."""
+    bare = part.dates > 0
+    if not bare.any():
+        return part.packets
+    if year[bare].min() < FIRST_YEAR or year[bare].max() > LAST_YEAR:
+        return None
+    micros = part.packets["ts"].to_physical().to_numpy()
+    dated = in_years(Times(micros[bare], part.dates[bare]), year[bare])
+    times = rule.times(pl.Series(dated).cast(pl.Datetime("us")))
+    if times.null_count():
+        return None
+    if not bare.all():
+        micros = micros.copy()
+        micros[bare] = times.to_physical().to_numpy()
+        times = pl.Series(micros).cast(PACKETS["ts"])
+    return part.packets.with_columns(times.alias("ts"))
+
+
+def _together(packets: pl.DataFrame, read: _Ints, left: Batch, rest: _Ints, before: int) -> Batch:
+    """Packets that are read and those of the rest, in the order of their lines."""
+    # A line is a packet or refused: those of the rest that are not refused are its packets.
+    lost = left.refused["row"].to_numpy().astype(np.int64) - before
+    kept = np.delete(rest, np.searchsorted(rest, lost))
+    if not read.size:
+        return left
+    if not kept.size:
+        return Batch(packets, left.refused)
+    order = np.argsort(np.concatenate([read, kept]), kind="stable")
+    every = pl.concat([packets, left.packets], rechunk=True)
+    return Batch(every[pl.Series(order)], left.refused)
 
 
 def _heads(path: Path) -> Iterator[pl.DataFrame]:
@@ -82,9 +188,9 @@ def _heads(path: Path) -> Iterator[pl.DataFrame]:
             yield read_heads(read_lines(part).frame["line"])
 
 
-def _dated(records: pl.DataFrame, years: Years, rule: Rules) -> pl.DataFrame:
-    """Records with `ts`, their whole time."""
-    given = records.select("time", "month", "day", "clock", years.of(records).cast(pl.String))
+def _dated(records: pl.DataFrame, year: pl.Series, rule: Rules) -> pl.DataFrame:
+    """Records with `ts`, their whole time; `year` is of those that have none."""
+    given = records.select("time", "month", "day", "clock", year.cast(pl.String).alias("year"))
     time = given.select(pl.coalesce("time", calendar_time(pl.col("year")))).to_series()
     named = records["zone"].str.contains(r"^[A-Z]{2,6}$").fill_null(False)
     if named.any():

@@ -6,6 +6,7 @@ were. What is not the same in all packets of a record is null.
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,7 @@ from dante.sources.flowrows import NO_PACKETS, damage_row, judge
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, rules
 from dante.sources.reading import Reading
+from dante.store.ahead import ahead
 
 __all__ = ["FORMAT", "read_flowtuple"]
 
@@ -61,29 +63,31 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     row = 0
     damaged: list[str] = []
     places = 0
-    for records in read_records(source, wanted):
-        if records.damage is not None:
-            places += 1
-            if row and places > _MOST_DAMAGE + path.stat().st_size // _APART:
-                why = f"too much damage, so the rest is not read: {records.damage}"
-                yield damage_row(row + 1, why)
-                return
-            damaged.append(records.damage)
-            if row or len(damaged) >= _MAX_HELD:
-                if not row:
-                    break
+    # Two hands: one unpacks the next records, the other makes packets of these.
+    with closing(ahead(read_records(source, wanted))) as found:
+        for records in found:
+            if records.damage is not None:
+                places += 1
+                if row and places > _MOST_DAMAGE + path.stat().st_size // _APART:
+                    why = f"too much damage, so the rest is not read: {records.damage}"
+                    yield damage_row(row + 1, why)
+                    return
+                damaged.append(records.damage)
+                if row or len(damaged) >= _MAX_HELD:
+                    if not row:
+                        break
+                    row += 1
+                    yield damage_row(row, damaged.pop())
+                continue
+            # Damage in front of the first record waits for it: a file without any is an error.
+            for reason in damaged:
                 row += 1
-                yield damage_row(row, damaged.pop())
-            continue
-        # Damage in front of the first record waits for it: a file without any is an error.
-        for reason in damaged:
-            row += 1
-            yield damage_row(row, reason)
-        damaged = []
-        for start in range(0, records.frame.height, limit):
-            part = records.frame.slice(start, limit)
-            yield _batch(part, row, rule)
-            row += part.height
+                yield damage_row(row, reason)
+            damaged = []
+            for start in range(0, records.frame.height, limit):
+                part = records.frame.slice(start, limit)
+                yield _batch(part, row, rule)
+                row += part.height
     if damaged:
         raise SourceError(f"{path}: not one record can be read ({damaged[0]})")
 

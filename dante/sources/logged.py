@@ -4,6 +4,7 @@ One record is one packet. Records of other programs, and of packets that did not
 refused as such. "message repeated n times" stands for n packets like the one it repeats.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from dante.sources.batch import Batch, refuse
 from dante.sources.interpret import Rules, interpret
 from dante.sources.netfilter import FIELDS
 
-__all__ = ["Repeats", "as_text", "judge_records"]
+__all__ = ["Repeats", "as_text", "is_foreign", "judge_records"]
 
 _PROGRAMS: Final = (
     r"^(?i:kernel|klogd|ulogd2?|ip6?tables|nft|nftables|netfilter|ufw|firewalld?|shorewall6?)"
@@ -36,7 +37,26 @@ class Repeats:
 
     def __init__(self) -> None:
         """Start with nothing to repeat."""
-        self.base: pl.DataFrame | None = None
+        self._base: pl.DataFrame | None = None
+        self._later: Callable[[], pl.DataFrame] | None = None
+
+    @property
+    def base(self) -> pl.DataFrame | None:
+        """The record of the line before; None if there is none."""
+        if self._later is not None:
+            record = self._later()
+            self.base = record.with_columns(_are_foreign(record["program"])).select(_CARRIED)
+        return self._base
+
+    @base.setter
+    def base(self, record: pl.DataFrame | None) -> None:
+        self._base, self._later = record, None
+
+    def remember(self, record: Callable[[], pl.DataFrame]) -> None:
+        """The line before was read in another way; its record, as `judge_records` takes it, is made
+        if it is asked for.
+        """
+        self._later = record
 
 
 _CARRIED: Final = (
@@ -69,7 +89,7 @@ def judge_records(records: pl.DataFrame, odd: pl.DataFrame, rule: Rules, repeats
         repeats: what came before; it is changed.
     """
     packets = pl.lit(None, dtype=pl.String).alias("packets")
-    table = records.with_columns(_foreign(records["program"]), packets)
+    table = records.with_columns(_are_foreign(records["program"]), packets)
     table = _repeated(table, odd["row"], repeats)
     reasons = table.select(_NOT_A_PACKET.alias("reason"))["reason"]
     good = reasons.is_null()
@@ -87,8 +107,14 @@ def judge_records(records: pl.DataFrame, odd: pl.DataFrame, rule: Rules, repeats
     return Batch(batch.packets, pl.concat([batch.refused, refused, odd]).sort("row"))
 
 
-def _foreign(program: pl.Series) -> pl.Series:
-    """Whether a line is surely another program's.
+def is_foreign(program: str | None) -> bool:
+    """Whether a line of this program, told as in `judge_records`, is surely not a firewall's."""
+    foreign: bool = _are_foreign(pl.Series([program], dtype=pl.String)).item()
+    return foreign
+
+
+def _are_foreign(program: pl.Series) -> pl.Series:
+    """Whether lines are surely another program's.
 
     Behind a time and a host, a word that ends in a colon may as well be a firewall's own prefix
     ("DROP: IN=…"): it is taken as a program's name if it has no capital letter, or the number of a

@@ -12,9 +12,17 @@ from typing import Final
 
 import polars as pl
 
-__all__ = ["begin_with_time", "calendar_time", "local_zones", "read_heads"]
+__all__ = [
+    "MONTHS",
+    "begin_with_time",
+    "calendar_time",
+    "is_facility",
+    "is_host",
+    "local_zones",
+    "read_heads",
+]
 
-_MONTHS: Final = (
+MONTHS: Final = (
     "Jan",
     "Feb",
     "Mar",
@@ -28,7 +36,8 @@ _MONTHS: Final = (
     "Nov",
     "Dec",
 )
-_MONTH: Final = f"(?P<name>{'|'.join(_MONTHS)})"
+"""Months by their names."""
+_MONTH: Final = f"(?P<name>{'|'.join(MONTHS)})"
 _CLOCK: Final = r"(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.,][0-9]{1,9})?)"
 _DATE: Final = r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
 _OFFSET: Final = r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -99,7 +108,7 @@ def read_heads(lines: pl.Series) -> pl.DataFrame:
 
 def _numbers(names: pl.Expr) -> pl.Expr:
     numbers = [f"{number:02}" for number in range(1, 13)]
-    return names.replace_strict(_MONTHS, numbers, default=None, return_dtype=pl.String).alias(
+    return names.replace_strict(MONTHS, numbers, default=None, return_dtype=pl.String).alias(
         "month"
     )
 
@@ -141,12 +150,11 @@ _HOST: Final = r'^[^\[\]="{}]*[^\[\]="{}:]$'
 
 def _origin(one: pl.Series, two: pl.Series) -> tuple[pl.Expr, pl.Expr]:
     """The host and the program, from the words after the time."""
-    is_host = one.str.contains(_HOST) & ~_is_facility(one)
-    behind = pl.lit(is_host) & (pl.col("end").fill_null("") != "]")
+    behind = pl.lit(is_host(one)) & (pl.col("end").fill_null("") != "]")
     first = pl.when(behind).then("two").otherwise("one")
     second = pl.when(behind).then("three").otherwise("two")
     # "kern.warn" stands where it is written in front of what it is said of.
-    level = _is_facility(two).fill_null(False) | _is_facility(one).fill_null(False)
+    level = is_facility(two).fill_null(False) | is_facility(one).fill_null(False)
     tag = first
     if level.any():
         tag = pl.when(first.str.contains(_FACILITY)).then(second).otherwise(first)
@@ -159,7 +167,13 @@ def _origin(one: pl.Series, two: pl.Series) -> tuple[pl.Expr, pl.Expr]:
     )
 
 
-def _is_facility(words: pl.Series) -> pl.Series:
+def is_host(words: pl.Series) -> pl.Series:
+    """Whether a word behind a time is the name of a host."""
+    return words.str.contains(_HOST) & ~is_facility(words)
+
+
+def is_facility(words: pl.Series) -> pl.Series:
+    """Whether a word is a facility and level, as in `kern.warn`."""
     if not words.str.contains(".", literal=True).any():
         return pl.Series([False]).new_from_index(0, words.len())
     return words.str.contains(_FACILITY)

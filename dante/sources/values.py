@@ -1,6 +1,7 @@
 """Values of one column → its canonical type, null where a value is not what it should be."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -81,25 +82,32 @@ def parse_column_addresses(values: pl.Series, kind: str) -> pl.Series:
             return pl.Series(values.name, [None] * values.len(), dtype=pl.UInt64)
         frame = pl.DataFrame({"a": values})
         return frame.select(integers("a", values.dtype, pl.UInt64()))["a"].alias(values.name)
-    numbers = values.cast(pl.UInt64, strict=False)
     if kind == "integer":
-        return numbers
-    if kind == "text":
-        numbers = pl.Series(values.name, [None], dtype=pl.UInt64).new_from_index(0, values.len())
-    left = (numbers.is_null() & values.is_not_null()).arg_true()
-    if not left.len():
-        return numbers
-    rest = values.gather(left)
-    parsed = dotted_addresses(rest)
-    odd = (parsed.is_null() & rest.is_not_null()).arg_true()
-    if odd.len():
-        # Addresses repeat: parse each once. Published /64s are read back as they are written.
-        texts = rest.gather(odd)
-        distinct = texts.unique(maintain_order=True)
-        known = parse_addresses(distinct.str.replace(r"::/64$", "::"))
-        found = texts.replace_strict(distinct, known, default=None, return_dtype=pl.UInt64)
-        parsed = found if odd.len() == rest.len() else parsed.scatter(odd, found)
-    return parsed if left.len() == values.len() else numbers.scatter(left, parsed)
+        return values.cast(pl.UInt64, strict=False)
+    # Nothing is both a number and an address in text.
+    found = dotted_addresses(values)
+    if kind == "auto":
+        found = _filled(found, values, lambda rest: rest.cast(pl.UInt64, strict=False))
+    return _filled(found, values, _other_addresses)
+
+
+def _filled(
+    found: pl.Series, values: pl.Series, read: Callable[[pl.Series], pl.Series]
+) -> pl.Series:
+    """What was found, and what is read of the values of which nothing was."""
+    if found.null_count() == values.null_count():
+        return found
+    left = (found.is_null() & values.is_not_null()).arg_true()
+    if left.len() == values.len():
+        return read(values)
+    return found.scatter(left, read(values.gather(left)))
+
+
+def _other_addresses(texts: pl.Series) -> pl.Series:
+    # Addresses repeat: parse each once. Published /64s are read back as they are written.
+    distinct = texts.unique(maintain_order=True)
+    known = parse_addresses(distinct.str.replace(r"::/64$", "::"))
+    return texts.replace_strict(distinct, known, default=None, return_dtype=pl.UInt64)
 
 
 def protocol_numbers(mapping: Mapping) -> dict[str, int]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from dante.errors import ConfigError
 
-__all__ = ["Years", "first_year"]
+__all__ = ["Years", "bare_dates", "first_year"]
 
 _log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ def _turns(dates: _Ints, before: int) -> _Ints:
     return turns
 
 
-def _dates(heads: pl.DataFrame) -> _Ints:
-    """Month · 100 + day of each head that has no year."""
-    bare = heads.filter(pl.col("month").is_not_null() & pl.col("time").is_null())
-    dates = pl.col("month").cast(pl.Int64) * 100 + pl.col("day").cast(pl.Int64)
-    found: _Ints = bare.select(dates).to_series().to_numpy()
+def bare_dates(heads: pl.DataFrame) -> _Ints:
+    """Month · 100 + day of each head that has no year; 0 where there is a year, or no time."""
+    bare = pl.when(pl.col("time").is_null())
+    dates = bare.then(pl.col("month").cast(pl.Int64) * 100 + pl.col("day").cast(pl.Int64))
+    found: _Ints = heads.select(dates.fill_null(0)).to_series().to_numpy()
     return found
 
 
@@ -51,26 +51,32 @@ class Years:
     """Gives each line without a year its year; lines are given in the order of the file.
 
     December followed by January is a new year, and a line of December that comes late the old one.
+
+    Attributes:
+        last: year and date of the last line that was given one; None: of none yet.
     """
 
     def __init__(self, first: Callable[[], int]) -> None:
         """Start before the first line; `first` is asked for its year when one comes."""
         self._first = first
-        self._last: tuple[int, int] | None = None
+        self.last: tuple[int, int] | None = None
 
     def of(self, heads: pl.DataFrame) -> pl.Series:
         """The years (Int64) of lines by their heads; null where a head has a year, or no time."""
-        dates = _dates(heads)
-        none = pl.Series("year", [None], dtype=pl.Int64).new_from_index(0, heads.height)
+        dates = bare_dates(heads)
+        years = np.zeros_like(dates)
+        bare = dates > 0
+        years[bare] = self.of_dates(dates[bare])
+        return pl.Series("year", years).set(pl.Series(~bare), None)
+
+    def of_dates(self, dates: _Ints) -> _Ints:
+        """The years of the next dates (month · 100 + day) without one."""
         if not dates.size:
-            return none
-        year, date = self._last or (self._first(), int(dates[0]))
-        years = year + np.cumsum(_turns(dates, date))
-        self._last = int(years[-1]), int(dates[-1])
-        if years.size == heads.height:
-            return pl.Series("year", years)
-        bare = heads.select(pl.col("month").is_not_null() & pl.col("time").is_null()).to_series()
-        return none.scatter(bare.arg_true(), years)
+            return dates
+        year, date = self.last or (self._first(), int(dates[0]))
+        years: _Ints = year + np.cumsum(_turns(dates, date))
+        self.last = int(years[-1]), int(dates[-1])
+        return years
 
 
 def first_year(path: Path, tz: str, heads: Iterable[pl.DataFrame]) -> int:
@@ -88,7 +94,8 @@ def first_year(path: Path, tz: str, heads: Iterable[pl.DataFrame]) -> int:
     first = last = turns = 0
     clock, ordered = "", True
     for frame in heads:
-        dates = _dates(frame)
+        every = bare_dates(frame)
+        dates = every[every > 0]
         if dates.size:
             first = first or int(dates[0])
             steps = _turns(dates, last or first)
@@ -96,9 +103,7 @@ def first_year(path: Path, tz: str, heads: Iterable[pl.DataFrame]) -> int:
             back = np.diff(dates // 100, prepend=(last or first) // 100) < -1
             ordered &= not (back & (steps == 0)).any()
             last = int(dates[-1])
-            clock = frame.filter(pl.col("month").is_not_null() & pl.col("time").is_null())["clock"][
-                -1
-            ]
+            clock = frame["clock"][int(np.flatnonzero(every)[-1])]
     written = _written(path, tz)
     year = _year_of(last, clock, written)
     if year is None:

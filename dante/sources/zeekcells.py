@@ -1,7 +1,7 @@
 """Records of conn.log → packets without any text, where records are as nearly all are.
 
-These are TCP and UDP between IPv4 addresses with counts, in a log with the usual signs for what
-is unset. What is read here is read as `zeekrecords` would read it; the rest is left to that.
+These are TCP, UDP and ICMP between IPv4 addresses with counts, in a log with the usual signs for
+what is unset. What is read here is read as `zeekrecords` would read it; the rest is left to that.
 """
 
 from typing import Any, Final
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dante.schema import PACKETS, TCP, UDP
+from dante.schema import ICMP, PACKETS, TCP, UDP
 from dante.sources.cells import Grid
-from dante.sources.zeekrecords import history_flags
+from dante.sources.zeekrecords import TWO_WAY, history_flags
 
 __all__ = ["READ", "conn_cells"]
 
@@ -29,7 +29,9 @@ def _word(text: str) -> np.uint64:
     return np.uint64(int.from_bytes(text.rjust(8, "\0").encode(), "little"))
 
 
-_TCP, _UDP = _word("tcp"), _word("udp")
+_TCP, _UDP, _ICMP = _word("tcp"), _word("udp"), _word("icmp")
+_ZERO = ord("0")
+_IS_TWO_WAY: Final = np.isin(np.arange(257), TWO_WAY[ICMP])
 _TRUE, _FALSE = ord("T"), ord("F")
 
 
@@ -54,9 +56,20 @@ def conn_cells(grid: Grid, places: dict[str, int]) -> tuple[pl.DataFrame, _Bools
         found[f"{end}_bytes"], found[f"{end}_told"] = grid.numbers(places[f"{end}_ip_bytes"])
     word, _ = grid.words(places["proto"])
     tcp = word == _TCP
-    good &= tcp | (word == _UDP)
+    icmp = word == _ICMP
+    any_icmp = bool(icmp.any())
+    good &= tcp | (word == _UDP) | icmp
     turned = (found["orig_pkts"] == 0) & (found["resp_pkts"] != 0)
     any_turned = bool(turned.any())
+    if any_icmp:
+        kind, code = found["id.orig_p"], found["id.resp_p"]
+        plain = grid.first_bytes(places["id.orig_p"]) != _ZERO
+        plain |= grid.sizes(places["id.orig_p"]) == 1
+        # Which of two directions a record is of is left to those who know the types.
+        good &= ~icmp | (plain & (kind < 256) & (code < 256) & ~turned)
+        told = np.where(_IS_TWO_WAY[np.minimum(kind, 256)], np.uint64(0), code)
+        found["id.orig_p"] = np.where(icmp, np.uint64(0), kind)
+        found["id.resp_p"] = np.where(icmp, (kind << np.uint64(8)) | told, code)
 
     def side(field: str, other: bool = False) -> npt.NDArray[Any]:
         ends = ("resp", "orig") if other else ("orig", "resp")
@@ -79,13 +92,16 @@ def conn_cells(grid: Grid, places: dict[str, int]) -> tuple[pl.DataFrame, _Bools
     def of(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
         return values if every else values[kept]
 
+    proto = np.where(tcp, np.uint8(TCP), np.uint8(UDP))
+    if any_icmp:
+        proto[icmp] = ICMP
     flags = _flags(pl.Series(of(history)), pl.Series(of(turned)))
     frame = pl.DataFrame(
         {
             "ts": pl.Series(of(ts)).cast(PACKETS["ts"]),
             "src": of(side("{}_h")),
             "dst": of(side("{}_h", other=True)),
-            "proto": of(np.where(tcp, np.uint8(TCP), np.uint8(UDP))),
+            "proto": of(proto),
             "dport": of(side("id.{}_p", other=True).astype(np.uint16)),
             "sport": of(side("id.{}_p").astype(np.uint16)),
             "tcp_flags": flags,
@@ -96,9 +112,11 @@ def conn_cells(grid: Grid, places: dict[str, int]) -> tuple[pl.DataFrame, _Bools
         }
     )
     nulls = {name: pl.lit(None, dtype=kind).alias(name) for name, kind in PACKETS.items()}
+    has_ports = pl.col("proto") != ICMP
     known = {
         **{name: pl.col(name) for name in frame.columns},
         "tcp_flags": pl.when("-tcp").then("tcp_flags").alias("tcp_flags"),
+        "sport": pl.when(has_ports).then("sport").alias("sport") if any_icmp else pl.col("sport"),
         "length": pl.when("-size").then("length").alias("length"),
     }
     return frame.select(known.get(name, nulls[name]) for name in PACKETS), good

@@ -18,7 +18,7 @@ import polars as pl
 from dante.schema import ICMP, ICMPV6, TCP, UDP
 from dante.sources.flowrows import NO_PACKETS
 
-__all__ = ["FIELDS", "NEEDED", "conn_packets", "history_flags"]
+__all__ = ["FIELDS", "NEEDED", "TWO_WAY", "conn_packets", "history_flags"]
 
 NEEDED: Final = ("ts", "id.orig_h", "id.resp_h", "id.resp_p", "proto")
 """Fields without which a record is no packet."""
@@ -33,11 +33,11 @@ FIELDS: Final = (
 _NUMBERS: Final = {
     "tcp": str(TCP), "udp": str(UDP), "icmp": str(ICMP), "unknown_transport": None, "unknown": None
 }  # fmt: skip
-# Types with a counterpart, which stands where the code of others does; their code is always 0.
-_TWO_WAY: Final = {
+TWO_WAY: Final = {
     ICMP: [0, 8, 9, 10, 13, 14, 15, 16, 17, 18],
     ICMPV6: [128, 129, 130, 131, 133, 134, 135, 136, 139, 140, 144, 145],
 }
+"""Types with a counterpart, which stands where the code of others does; their code is always 0."""
 _FIN, _SYN, _RST, _ACK = 1, 2, 4, 16
 _OUTGOING: Final = "not a packet from outside: the sender is local, the receiver is not"
 
@@ -128,7 +128,7 @@ def _two_way(sender: str, there: set[str]) -> pl.Expr:
         return pl.lit(False)
     kind = pl.col(f"id.{sender}_p")
     wide = pl.col("id.orig_h").str.contains(":", literal=True)
-    narrow, broad = ([str(n) for n in _TWO_WAY[proto]] for proto in (ICMP, ICMPV6))
+    narrow, broad = ([str(n) for n in TWO_WAY[proto]] for proto in (ICMP, ICMPV6))
     return pl.when(wide).then(kind.is_in(broad)).otherwise(kind.is_in(narrow))
 
 
