@@ -170,7 +170,7 @@ def make_year(home: Home, *, days: int, tracks: int, memberships: int) -> None:
         _each(con, _PLAN, {**asked, "largest": _LARGEST})
         for day in range(days):
             con.execute(_DAY, {"d": day, "first": FIRST, "noisy": int(senders * _NOISE)})
-        _each(con, _TABLES, {"days": days, "first": FIRST})
+        _each(con, _TABLES, asked | {"first": FIRST})
 
 
 def _each(con: duckdb.DuckDBPyConnection, script: str, values: dict[str, object]) -> None:
