@@ -198,8 +198,10 @@ Written by `{command}`; do not edit. [What is measured](evaluate.md),
 {telescopes} telescopes: presets {presets}, seeds {seeds}, {days} days with about {senders:,}
 senders a day. A cell is the mean over seeds with its 95 % interval (Student's t below ten seeds,
 `dante.evaluate.bootstrap`). Every system sees the same packets, a day at a time, and none sees the
-truth; settings that a paper leaves open were chosen on other seeds than these. `seconds` are of one
-core, for all days. `–`: not told by that system, or nothing to measure.
+truth; settings that a paper leaves open were chosen on other seeds than these, thresholds of ours
+also by looking at larger telescopes of `hard` with the seeds 1, 2 and 3
+([method](method.md#measured)). `seconds` are of one core, for all days. `–`: not told by that
+system, or nothing to measure.
 
 {machine}
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 
 from benchmarks import quality
 from benchmarks.report import Report, as_markdown, as_text
+from benchmarks.told import Told
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,23 @@ def test_new_measures_judge_the_kept_answer(work: Path, monkeypatch: pytest.Monk
     again = quality.result("trivial", TELESCOPE, work)
     assert again["score"] != first["score"]
     assert again["measures"] == first["measures"]
+
+
+def test_who_calls_everybody_noise_is_judged_too(
+    work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer without a single member follows nobody, and mistakes no noise for anything."""
+    true = quality.ask
+
+    def silent(system: str, packets: Path, scratch: Path) -> Told:
+        told = true(system, packets, scratch)
+        return replace(told, memberships=told.memberships.clear())
+
+    monkeypatch.setattr(quality, "ask", silent)
+    monkeypatch.setattr(quality, "system_digest", lambda system: "silent")
+    measures = quality.result("trivial", TELESCOPE, work)["measures"]
+    assert measures["idf1"] == measures["coverage"] == 0
+    assert measures["noise_rejected"] == 1
 
 
 def test_settings_from_the_environment_count(monkeypatch: pytest.MonkeyPatch) -> None:
