@@ -3,9 +3,10 @@
 Networks, hours and ports are kinds of evidence that know nothing of each other.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,10 @@ from scipy import sparse
 from dante.clustering.evidence import HOURS
 from dante.clustering.likelihood import smooth_hours
 
-__all__ = ["Crowd", "Told", "beginnings", "bhattacharyya", "entropy", "told_apart"]
+__all__ = ["Crowd", "Told", "beginnings", "entropy", "settle", "told_apart"]
+
+_Part = NDArray[np.bool_]
+_T = TypeVar("_T")
 
 _WINDOW: Final = 4  # hours of a shift that is tried as a beginning
 _STEP: Final = 2
@@ -55,7 +59,7 @@ class Crowd:
 
     def kinds(self, part: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
         """How likely each is, were it of a part, by networks, hours and ports: (n,) logarithms."""
-        return self.networks(part), self._hours(part), self._ports(part)
+        return self._networks(part), self._hours(part), self._ports(part)
 
     @cached_property
     def whole(self) -> tuple[float, ...]:
@@ -74,7 +78,7 @@ class Crowd:
             )
         ]
 
-    def networks(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _networks(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Log of how many times likelier than anybody each is in its network, were it of a part.
 
         Nobody of the part is known by his own network.
@@ -120,11 +124,13 @@ class Told:
     """What tells two parts of a crowd apart.
 
     Attributes:
+        gain: the log likelihood by which two are better than one.
         networks, hours, ports: the share of what there is to tell that each kind tells; ports may
             exceed 1.
         alike: Bhattacharyya coefficient of both parts' ports.
     """
 
+    gain: float
     networks: float
     hours: float
     ports: float
@@ -150,8 +156,51 @@ def told_apart(crowd: Crowd, part: NDArray[np.bool_]) -> Told:
         crowd: senders that count once each.
         part: some of them.
     """
-    networks, hours, ports = (told / entropy(part) for told, _ in crowd.apart(part))
-    return Told(networks, hours, ports, bhattacharyya(crowd.does(part), crowd.does(~part)))
+    tells, there = [told for told, _ in crowd.apart(part)], entropy(part)
+    networks, hours, ports = (told / there for told in tells)
+    alike = _bhattacharyya(crowd.does(part), crowd.does(~part))
+    return Told(sum(tells) - there, networks, hours, ports, alike)
+
+
+def settle(
+    part: _Part,
+    step: Callable[[_Part], tuple[_Part, _T]],
+    taken: dict[bytes, tuple[_Part, _T]],
+    *,
+    least: int,
+    rounds: int,
+) -> tuple[_Part, _T] | None:
+    """The part that steps from another end at, or have come to after some rounds, and what the last
+    of them said beside; None if a part or the rest is left too small.
+
+    Args:
+        part: (n,) bool, who is in the one part to begin with.
+        step: who is likelier of a part than of the rest, and anything beside.
+        taken: steps that were taken before; it is added to, for many beginnings lead the same way.
+        least: the fewest of a part.
+        rounds: the most steps.
+    """
+
+    def follow(part: _Part) -> tuple[_Part, _T]:
+        key = part.tobytes()
+        if key not in taken:
+            taken[key] = step(part)
+        return taken[key]
+
+    def small(part: _Part) -> bool:
+        return bool(min(part.sum(), (~part).sum()) < least)
+
+    if small(part):
+        return None
+    moved, said = follow(part)
+    for _ in range(rounds - 1):
+        if (moved == part).all():
+            break
+        part = moved
+        if small(part):
+            return None
+        moved, said = follow(part)
+    return None if small(moved) else (moved, said)
 
 
 def beginnings(crowd: Crowd, least: int) -> list[NDArray[np.bool_]]:
@@ -186,6 +235,6 @@ def entropy(part: NDArray[np.bool_]) -> float:
     return float(-(shares * np.log(shares)).sum() * len(part))
 
 
-def bhattacharyya(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def _bhattacharyya(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """How alike two histograms are, 0 to 1."""
     return float(np.sqrt(one / one.sum() * other / other.sum()).sum())

@@ -2,12 +2,12 @@
 
 Ports and headers put them into one cluster. Where one keeps to its own hours, one to its own
 networks, or tries ports the other does not, the cluster is a mixture of two that say so: it is
-split if two of the three differ clearly. One of them alone splits nothing, for a botnet's hosts too
-are thicker in some networks, awake by day, and try their own part of its ports.
+split if two of the three tell most of whose a sender is. One of them alone splits nothing, but for
+ports that say it more than once: a botnet's hosts too are thicker in some networks, awake by day,
+and try their own part of its ports.
 """
 
 import itertools
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,19 +15,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dante.clustering.evidence import Evidence
-from dante.clustering.mixture import Crowd, beginnings, entropy, told_apart
+from dante.clustering.mixture import Crowd, beginnings, settle, told_apart
 
 __all__ = ["are_rivals", "split_rivals"]
 
 _ROUNDS: Final = 6
 _SAMPLE: Final = 4096
 _GAIN: Final = 25.0  # log likelihood that two must be better than one
-
-
-@dataclass(frozen=True)
-class _Split:
-    gain: float
-    one: NDArray[np.int64]
 
 
 def _crowd(evidence: Evidence, rows: NDArray[np.int64]) -> Crowd:
@@ -71,66 +65,48 @@ def split_rivals(
     number = len(waiting)
     while waiting:
         everyone = waiting.pop()
-        split = _two(evidence, everyone, min_senders)
-        if split is not None:
-            labels[split.one] = number
-            waiting += [np.setdiff1d(everyone, split.one, assume_unique=True), split.one]
+        one = _one_of_two(evidence, everyone, min_senders)
+        if one is not None:
+            labels[one] = number
+            waiting += [np.setdiff1d(everyone, one, assume_unique=True), one]
             number += 1
     return labels
 
 
-def _two(evidence: Evidence, everyone: NDArray[np.int64], least: int) -> _Split | None:
-    """The better of two parts, if they are two actors; of a large cluster a sample decides."""
+def _one_of_two(
+    evidence: Evidence, everyone: NDArray[np.int64], least: int
+) -> NDArray[np.int64] | None:
+    """One of the best two parts, if they are two actors; of a large cluster a sample decides."""
     rows = everyone[:: max(-(-len(everyone) // _SAMPLE), 1)]
     if len(rows) < 2 * least:
         return None
     few = _crowd(evidence, rows)
     gain, best = _GAIN, None
-    tried: dict[bytes, NDArray[np.bool_]] = {}
+    taken: dict[bytes, tuple[NDArray[np.bool_], None]] = {}
     ends: set[bytes] = set()
+
+    def step(part: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], None]:
+        better = _likelihood(few, part) - _likelihood(few, ~part)
+        return better + np.log(part.sum() / (~part).sum()) > 0, None
+
     for seed in beginnings(few, least):
-        inside = _settled(few, seed, least, tried)
-        if inside is None or inside.tobytes() in ends:
+        settled = settle(seed, step, taken, least=least, rounds=_ROUNDS)
+        if settled is None or settled[0].tobytes() in ends:
             continue
+        inside, _ = settled
         ends.add(inside.tobytes())
-        better = sum(told for told, _ in few.apart(inside)) - entropy(inside)
-        if better > gain and told_apart(few, inside).sure:
-            gain, best = better, inside
+        told = told_apart(few, inside)
+        if told.gain > gain and told.sure:
+            gain, best = told.gain, inside
     if best is None or len(rows) == len(everyone):
-        return None if best is None else _Split(gain, rows[best])
+        return None if best is None else rows[best]
     all_of_them = _crowd(evidence, everyone)
     sampled = np.zeros((2, len(everyone)), dtype=np.bool_)
     sampled[:, :: -(-len(everyone) // _SAMPLE)] = best, ~best
     likelier = _likelihood(all_of_them, sampled[0]) - _likelihood(all_of_them, sampled[1])
     one = everyone[likelier + np.log(best.sum() / (~best).sum()) > 0]
     # What two parts of a sample were may, of everybody, be one.
-    return _Split(gain, one) if least <= len(one) <= len(everyone) - least else None
-
-
-def _settled(
-    few: Crowd, inside: NDArray[np.bool_], least: int, tried: dict[bytes, NDArray[np.bool_]]
-) -> NDArray[np.bool_] | None:
-    """The two parts after everybody went to the likelier one; None if one is left too small.
-
-    Args:
-        few: everybody.
-        inside: (r,) who is in the one part to begin with.
-        least: the fewest of a part.
-        tried: parts that were met before, and what became of them: many beginnings end alike.
-    """
-    for _ in range(_ROUNDS):
-        size = int(inside.sum())
-        if min(size, len(few) - size) < least:
-            return None
-        key = inside.tobytes()
-        if key not in tried:
-            better = _likelihood(few, inside) - _likelihood(few, ~inside)
-            tried[key] = better + np.log(size / (len(few) - size)) > 0
-        moved = tried[key]
-        if (moved == inside).all():
-            break
-        inside = moved
-    return inside if min(inside.sum(), (~inside).sum()) >= least else None
+    return one if least <= len(one) <= len(everyone) - least else None
 
 
 def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:

@@ -9,6 +9,7 @@ nothing, for hosts of one botnet keep their own hours and their own part of its 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dante.clustering.evidence import Evidence, weighted_rows
-from dante.clustering.mixture import Crowd, Told, beginnings, entropy, told_apart
+from dante.clustering.mixture import Crowd, Told, beginnings, entropy, settle, told_apart
 
 __all__ = ["Company", "Parts", "company_of", "find_parts"]
 
@@ -86,8 +87,12 @@ def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: i
     best: tuple[float, Parts] | None = None
     tried: set[bytes] = set()
     steps: dict[bytes, tuple[NDArray[np.bool_], float]] = {}
+    step = partial(_step, company.days)
     for seed in [*seeds, *beginnings(company.once, least)]:
-        inside, gain = _settled(company.days, seed, least, steps)
+        settled = settle(seed, step, steps, least=least, rounds=_ROUNDS)
+        if settled is None:
+            continue
+        inside, gain = settled
         if gain <= (_GAIN if best is None else best[0]) or inside.tobytes() in tried:
             continue
         tried.add(inside.tobytes())
@@ -95,31 +100,6 @@ def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: i
         if told.sure:
             best = gain, Parts(inside if 2 * inside.sum() <= len(inside) else ~inside, told)
     return None if best is None else best[1]
-
-
-def _settled(
-    days: Crowd,
-    inside: NDArray[np.bool_],
-    least: int,
-    steps: dict[bytes, tuple[NDArray[np.bool_], float]],
-) -> tuple[NDArray[np.bool_], float]:
-    """The two parts after everybody went to the likelier one, and the log likelihood by which two
-    are better than one: minus infinity if one is left too small.
-
-    `steps` are those taken before, for many beginnings lead the same way.
-    """
-    gain = -np.inf
-    for _ in range(_ROUNDS):
-        if min(inside.sum(), (~inside).sum()) < least:
-            return inside, -np.inf
-        key = inside.tobytes()
-        if key not in steps:
-            steps[key] = _step(days, inside)
-        moved, gain = steps[key]
-        if (moved == inside).all():
-            break
-        inside = moved
-    return inside, gain if min(inside.sum(), (~inside).sum()) >= least else -np.inf
 
 
 def _step(days: Crowd, inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:
