@@ -196,15 +196,16 @@ def match_clusters(
 
     First every track gets at most one cluster so that the sum of log odds is largest, less what
     speaks against a cluster of another size; then clusters left over join the track that most of
-    their senders were in, or the one they likeliest are of, unless they are plainly another
-    activity than what continues that track today. Whether a track is then two is told by several
+    their senders were in, the likeliest of those that nothing continues and most of whose senders
+    they have, or the one they likeliest are of, unless they are plainly another activity than what
+    continues that track today. Whether a track is then two is told by several
     days (`dante.tracking.parting`).
 
     Args:
         probability: (clusters, tracks), from `probabilities`.
         likeness: the numbers behind it.
         same_day: (clusters, clusters) that two of the day's clusters are one activity.
-        of_cluster: (clusters, tracks) share of the cluster's senders that the track had.
+        overlap: senders in common.
         grown: (clusters, tracks) logarithm of how much larger the cluster is than the track was.
         settings: thresholds.
     """

@@ -15,7 +15,7 @@ from dante.clustering import (
     groups_of,
     one_activity,
 )
-from dante.clustering.histogram import histograms
+from dante.clustering.histogram import histogram, histograms
 from dante.config import Settings
 from dante.embedding.model import PortModel
 from dante.tracking.assign import Assigned, assign
@@ -157,9 +157,9 @@ def _without_likes(
     known = [behaviour_of(track.shown) for track in memory.tracks if track.state != "ended"]
     if not few or not known:
         return assigned
-    shown = histograms(evidence, assigned.labels, len(assigned.tracks))
+    shown = [histogram(evidence, np.flatnonzero(assigned.labels == a)) for a in few]
     alike = similarity(
-        [behaviour_of(shown[a]) for a in few],
+        [behaviour_of(group) for group in shown],
         known,
         model,
         everyday_share=settings.cluster.everyday_share,
