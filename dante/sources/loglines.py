@@ -4,6 +4,7 @@ The rest of the lines is left to the general reading, and so is each line that i
 another, with that other.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -25,6 +26,7 @@ __all__ = ["Part", "Shapes"]
 
 _Ints = npt.NDArray[np.int64]
 _Bools = npt.NDArray[np.bool_]
+_S = TypeVar("_S")
 
 # Shapes that are kept, and tries to learn one: each costs as much as some hundred lines.
 _KEPT: Final = 64
@@ -134,66 +136,80 @@ class Shapes:
     def _find_tails(self, lines: Marked, rows: _Ints, begin: _Ints, rule: Rules) -> list[Found]:
         counts = lines.last[rows] - begin[rows]
         known, sizes = np.unique(counts, return_counts=True)
-        found = []
+        found: list[Found] = []
+
+        def take(tail: Tail, left: _Ints) -> _Ints:
+            one = tail.find(lines, left, begin[left])
+            if not one.rows.size:
+                return left
+            found.append(one)
+            return _less(left, one.rows)
+
         for count in known[np.argsort(-sizes, kind="stable")[:_KEPT]].tolist():
-            left = rows[counts == count]
-            for tail in [tail for tail in self._tails if tail.count == count]:
-                if left.size:
-                    found.append(tail.find(lines, left, begin[left]))
-                    left = _less(left, found[-1].rows)
-                    self._tails[tail] += found[-1].rows.size
-            failed = 0
-            while left.size and self._tries > 0 and failed < _FAILED:
-                self._tries -= 1
-                sample = left[failed * left.size // _FAILED :][:1]
-                new = learn_tail(lines.text(sample), rule.proto_names)
-                one = new.find(lines, left, begin[left]) if new and new.count == count else None
-                if new is None or one is None or not one.rows.size:
-                    failed += 1
-                    continue
-                self._tails[new] = one.rows.size
-                found.append(one)
-                left = _less(left, one.rows)
+
+            def learn(sample: _Ints, count: int = count) -> Tail | None:
+                tail = learn_tail(lines.text(sample), rule.proto_names)
+                return tail if tail and tail.count == count else None
+
+            of_length = [tail for tail in self._tails if tail.count == count]
+            self._share_out(rows[counts == count], self._tails, of_length, learn, take)
         self._tails = _often(self._tails)
-        return [one for one in found if one.rows.size]
+        return found
 
     def _find_fronts(self, lines: Marked, rows: _Ints) -> tuple[list[Front], _Ints, Times]:
         """Heads; which of them each line has (-1: none of a firewall's); and the lines' times."""
         code = np.full(rows.size, -1, dtype=np.int64)
         micros, dates = np.zeros(rows.size, np.int64), np.zeros(rows.size, np.int64)
-        left = np.arange(rows.size)
         used: list[Front] = []
 
-        def take(front: Front) -> int:
-            nonlocal left
+        def take(front: Front, left: _Ints) -> _Ints:
             chosen, times = front.find(lines, rows[left])
             mine = left[chosen]
-            if mine.size:
-                if not is_foreign(front.program):
-                    code[mine] = len(used)
-                    micros[mine], dates[mine] = times.micros, times.dates
-                    used.append(front)
-                left = np.delete(left, chosen)
-            return int(mine.size)
+            if mine.size and not is_foreign(front.program):
+                code[mine] = len(used)
+                micros[mine], dates[mine] = times.micros, times.dates
+                used.append(front)
+            return np.delete(left, chosen)
 
-        for front in list(self._fronts):
-            if left.size:
-                self._fronts[front] += take(front)
-        failed = 0
-        while left.size and self._tries > 0 and failed < _FAILED:
-            self._tries -= 1
-            sample = left[failed * left.size // _FAILED :][:1]
-            new = learn_front(lines.text(rows[sample]))
-            size = 0 if new is None else take(new)
-            if new is None or not size:
-                failed += 1
-            else:
-                self._fronts[new] = size
+        def learn(sample: _Ints) -> Front | None:
+            return learn_front(lines.text(rows[sample]))
+
+        self._share_out(np.arange(rows.size), self._fronts, list(self._fronts), learn, take)
         self._fronts = _often(self._fronts)
         return used, code, Times(micros, dates)
 
+    def _share_out(
+        self,
+        left: _Ints,
+        found: dict[_S, int],
+        known: Sequence[_S],
+        learn: Callable[[_Ints], _S | None],
+        take: Callable[[_S, _Ints], _Ints],
+    ) -> None:
+        """Give rows to the shapes they have, and learn more shapes from those that are left over.
 
-_S = TypeVar("_S")
+        Args:
+            left: the rows.
+            found: how often each shape was found; it is changed.
+            known: shapes that are tried first.
+            learn: the shape of one row.
+            take: gives a shape its rows, and says which are not.
+        """
+        for shape in known:
+            if left.size:
+                rest = take(shape, left)
+                found[shape] += left.size - rest.size
+                left = rest
+        failed = 0
+        while left.size and self._tries > 0 and failed < _FAILED:
+            self._tries -= 1
+            new = learn(left[failed * left.size // _FAILED :][:1])
+            rest = left if new is None else take(new, left)
+            if new is None or rest.size == left.size:
+                failed += 1
+            else:
+                found[new] = left.size - rest.size
+                left = rest
 
 
 def _often(shapes: dict[_S, int]) -> dict[_S, int]:
