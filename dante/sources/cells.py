@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dante.sources.lines import MAX_LINE
-from dante.sources.spans import PAD, digits, masked, octets
+from dante.sources.spans import PAD, digits, long_digits, masked, octets, text_of
 
 __all__ = ["Grid", "cut_cells"]
 
@@ -46,8 +46,7 @@ class Grid:
 
     def text(self, chosen: _Ints) -> bytes:
         """These lines of the block, one after another."""
-        cuts = zip(self.begins[chosen].tolist(), self.begins[chosen + 1].tolist(), strict=True)
-        return b"".join(self.data[a:b].tobytes() for a, b in cuts)
+        return text_of(self.data, self.begins, chosen)
 
     def _field(self, index: int) -> tuple[_Ints, _Ints]:
         end = self.marks[:, index]
@@ -77,13 +76,10 @@ class Grid:
     def times(self, index: int) -> tuple[_Ints, _Bools]:
         """Seconds with six decimals as microseconds; of seconds there are one to ten digits."""
         start, end = self._field(index)
-        size = end - start - 7
         point = self.data[np.maximum(end - 7, 0)] == 46
         micros, right = digits(self.data, end, np.full(end.size, 6))
-        low, low_right = digits(self.data, end - 7, np.minimum(size, 8))
-        high, high_right = digits(self.data, np.maximum(end - 15, 8), size - 8)
-        right &= point & low_right & (size <= 10) & (high_right | (size <= 8))
-        seconds = low + np.where(size > 8, high, np.uint64(0)) * np.uint64(100_000_000)
+        seconds, plain = long_digits(self.data, end - 7, end - start - 7)
+        right &= point & plain
         return (seconds * np.uint64(1_000_000) + micros).astype(np.int64), right
 
     def addresses(self, index: int, dots: _Ints) -> tuple[_Words, _Bools]:

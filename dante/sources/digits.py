@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from dante.sources.spans import PAD, octets
+
 __all__ = [
     "IsoShape",
     "clock_micros",
@@ -72,17 +74,13 @@ def _octets(
     data: _Bytes, dots: _Ints, starts: _Ints, stops: _Ints
 ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:
     """The numbers between the dots as one, and where they are written plainly and fit."""
-    digits = np.concatenate([np.zeros(2, dtype=np.uint8), data - _ZERO])
+    padded = np.concatenate([np.zeros(PAD, dtype=np.uint8), data])
     number = np.zeros(starts.size, dtype=np.uint32)
     right = np.ones(starts.size, dtype=np.bool_)
     for part in range(4):
         stop = dots[:, part] if part < 3 else stops
-        length = stop - starts
-        octet = digits[stop + 1].astype(np.uint16)
-        octet += digits[stop] * ((length > 1) * np.uint16(10))
-        octet += digits[stop - 1] * ((length > 2) * np.uint16(100))
-        least = (length > 1) * np.uint16(10) + (length > 2) * np.uint16(90)
-        right &= (length > 0) & (length < 4) & (octet >= least) & (octet < 256)
+        octet, plain = octets(padded, stop + PAD, stop - starts)
+        right &= plain
         number = (number << np.uint32(8)) | octet
         starts = stop + 1
     return number.astype(np.uint64), right

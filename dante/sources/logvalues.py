@@ -12,7 +12,7 @@ import polars as pl
 from dante.schema import ICMP, PACKETS
 from dante.sources.logtails import NUMBERS, OCTETS, Found, Tail
 from dante.sources.marked import Marked
-from dante.sources.spans import digits, octets
+from dante.sources.spans import digits, long_digits, octets
 
 __all__ = ["Values", "read_values"]
 
@@ -21,7 +21,6 @@ _Bools = npt.NDArray[np.bool_]
 _Words = npt.NDArray[np.uint64]
 
 _OWN: Final = ("length", "ttl", "ip_id", "sport", "tcp_window", "tcp_seq")
-_EIGHT: Final = np.uint64(10**8)
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,6 @@ def _number(lines: Marked, end: _Ints, size: _Ints, bits: int) -> tuple[_Words, 
     if bits <= 16:
         number, right = digits(lines.data, end, size)
     else:
-        number, right = digits(lines.data, end, np.minimum(size, 8))
-        high, more = digits(lines.data, end - 8, size - 8)
-        long = size > 8
-        right &= (more & (size <= 10)) | ~long
-        high[~long] = 0
-        number += high * _EIGHT
+        number, right = long_digits(lines.data, end, size)
     right &= number < 1 << bits
     return number, right

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from dante.sources.spans import PAD, pieces
+from dante.sources.spans import PAD, pieces, text_of
 
 __all__ = ["Looks", "Marked", "mark_lines", "runs"]
 
@@ -51,9 +51,7 @@ class Marked:
 
     def text(self, chosen: _Ints) -> bytes:
         """These lines, one after another, each with its line feed."""
-        cuts = zip(self.begins[chosen].tolist(), self.begins[chosen + 1].tolist(), strict=True)
-        view = self.data.data
-        return b"".join(view[a:b] for a, b in cuts)
+        return text_of(self.data, self.begins, chosen)
 
 
 def mark_lines(block: bytes) -> Marked:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PAD", "digits", "masked", "octets", "pieces"]
+__all__ = ["PAD", "digits", "long_digits", "masked", "octets", "pieces", "text_of"]
 
 PAD: Final = 16
 """Bytes that data has in front of the first span."""
@@ -28,6 +28,7 @@ _ZEROS: Final = np.uint64(0x3030_3030_3030_3030)
 _CARRY: Final = np.uint64(0x7676_7676_7676_7676)
 _HIGH: Final = np.uint64(0x8080_8080_8080_8080)
 _BYTE: Final = np.uint32(255)
+_EIGHT: Final = np.uint64(10**8)
 # Of digits pairs, of pairs fours, of fours the whole.
 _STEPS: Final = tuple(
     (np.uint64(factor), np.uint64(shift), np.uint64(mask))
@@ -56,6 +57,13 @@ def pieces(data: _Bytes, begin: _Ints, size: int) -> npt.NDArray[Any]:
     return found
 
 
+def text_of(data: _Bytes, begins: _Ints, chosen: _Ints) -> bytes:
+    """Some lines, one after another; `begins` is where each begins, and the last one ends."""
+    cuts = zip(begins[chosen].tolist(), begins[chosen + 1].tolist(), strict=True)
+    view = data.data
+    return b"".join(view[a:b] for a, b in cuts)
+
+
 def masked(data: _Bytes, end: _Ints, size: _Ints) -> _Words:
     """Spans of up to eight bytes as numbers that are equal for equal text; longer ones by their
     last eight bytes.
@@ -77,6 +85,17 @@ def digits(data: _Bytes, end: _Ints, size: _Ints) -> tuple[_Words, _Bools]:
     if size.size and not 1 <= size.min() <= size.max() <= 8:
         right &= (size >= 1) & (size <= 8)
     return _sum(found), right
+
+
+def long_digits(data: _Bytes, end: _Ints, size: _Ints) -> tuple[_Words, _Bools]:
+    """Whole numbers of one to ten digits, and which spans are such."""
+    number, right = digits(data, end, np.minimum(size, 8))
+    high, more = digits(data, np.maximum(end - 8, 8), size - 8)
+    long = size > 8
+    right &= (more & (size <= 10)) | ~long
+    high[~long] = 0
+    number += high * _EIGHT
+    return number, right
 
 
 def octets(data: _Bytes, end: _Ints, size: _Ints) -> tuple[npt.NDArray[np.uint32], _Bools]:
