@@ -130,8 +130,7 @@ def _ingest(
     # What is spilt has a name before the digest is known; a cut-off ingest is taken up under it.
     spill = sha256(f"{path.resolve()} {state}".encode("utf-8", "replace")).hexdigest()[:32]
 
-    def there(digest: str) -> Ingested | None:
-        known = read_manifest(home, digest)
+    def there(known: Manifest | None) -> Ingested | None:
         if known is None or known.reading != how or again:
             return None
         if _state(path) != state:
@@ -142,7 +141,7 @@ def _ingest(
         # To read what may turn out to be there already is a waste. Of a large file it is a short
         # one: reading ends when the digest is made, which it is much sooner than all is read.
         asked = state[0] < _LARGE
-        if asked and (found := there(digesting.digest())):
+        if asked and (found := there(read_manifest(home, digesting.digest()))):
             return found
         writer = SourceWriter(home, spill)
         try:
@@ -152,7 +151,7 @@ def _ingest(
                 for batch in batches:
                     if not asked and digesting.done():
                         asked = True
-                        if found := there(digesting.digest()):
+                        if found := there(read_manifest(home, digesting.digest())):
                             writer.discard()
                             return found
                     judged = check_rows(batch.given, contract)
@@ -160,14 +159,14 @@ def _ingest(
                     before += batch.rows
             digest = digesting.digest()
             with home.lock(f"ingest-{digest}", wait=60):
-                if found := there(digest):  # meanwhile, from a copy of the file
+                known = read_manifest(home, digest)
+                if found := there(known):  # meanwhile, from a copy of the file
                     writer.discard()
                     return found
                 if _state(path) != state:
                     raise _ChangedError
                 if not before:
                     raise NoRowsError(f"{name} holds no rows, only a header; nothing was ingested")
-                known = read_manifest(home, digest)
                 if known is not None:
                     remove_source(home, known)
                 manifest = writer.finish(
