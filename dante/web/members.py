@@ -13,6 +13,11 @@ from dante.web.publication import Reader
 __all__ = ["Order", "Sender", "Senders", "as_senders", "sender_pages", "senders"]
 
 _CHUNK: Final = 20_000
+_FOUND: Final = """
+    FROM track_senders
+    WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT)
+"""
+_FIELDS: Final = "address, first_day, last_day, days, packets"
 _PAGED: Final = 1000
 """Senders that can be paged through: each page further is a longer list to sort."""
 
@@ -67,20 +72,12 @@ def senders(
 
     There are pages for the first 1,000; a download has all.
     """
-    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
-    of = reader.one(
-        "SELECT count(*) FROM track_senders WHERE track_id = ? "
-        "AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT)",
-        track_id,
-        low,
-        high,
-    )
+    low, high = _bounds(within)
+    of = reader.one(f"SELECT count(*) {_FOUND}", track_id, low, high)
     pages = max(1, -(-min(of, _PAGED) // size))
     page = min(page, pages)
     rows = reader.con.execute(
-        "SELECT address, first_day, last_day, days, packets FROM track_senders "
-        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
-        f"ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
+        f"SELECT {_FIELDS} {_FOUND} ORDER BY {_ORDERS[order]} LIMIT ? OFFSET ?",
         [track_id, low, high, size, (page - 1) * size],
     ).fetchall()
     return Senders(track_id, of, page, pages, as_senders(rows))
@@ -93,11 +90,13 @@ def sender_pages(
 
     What a download is made of: each part is a short question, however large the whole.
     """
-    low, high = (0, 2**64 - 1) if within is None else (within.first, within.last)
+    low, high = _bounds(within)
     rows = reader.con.execute(
-        "SELECT address, first_day, last_day, days, packets FROM track_senders "
-        "WHERE track_id = ? AND address BETWEEN CAST(? AS UBIGINT) AND CAST(? AS UBIGINT) "
-        "ORDER BY address LIMIT ?",
+        f"SELECT {_FIELDS} {_FOUND} ORDER BY address LIMIT ?",
         [track_id, max(low, after), high, _CHUNK],
     ).fetchall()
     return as_senders(rows), rows[-1][0] + 1 if len(rows) == _CHUNK else None
+
+
+def _bounds(within: AddressRange | None) -> tuple[int, int]:
+    return (0, 2**64 - 1) if within is None else (within.first, within.last)
