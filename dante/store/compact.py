@@ -6,14 +6,14 @@ kind, in the order in which they stand, so that what is read is written as the s
 
 from typing import Any, Final
 
-__all__ = ["BINARY", "I16", "I32", "I64", "LIST", "STRUCT", "Struct", "read_struct", "write_struct"]
+__all__ = ["I64", "LIST", "STRUCT", "Struct", "read_struct", "write_struct"]
 
 Struct = dict[int, tuple[int, Any]]
 """The kind and value of each field: a whole number, bytes, a `Struct`, or a list, which is the kind
 of its items and the items. A truth is its kind alone."""
 
-_YES, _NO, _BYTE, I16, I32, I64, _DOUBLE, BINARY, LIST, _SET, _MAP, STRUCT = range(1, 13)
-_NUMBERS: Final = (I16, I32, I64)
+_YES, _NO, _BYTE, _I16, _I32, I64, _DOUBLE, _BINARY, LIST, _SET, _MAP, STRUCT = range(1, 13)
+_NUMBERS: Final = (_I16, _I32, I64)
 
 
 def read_struct(data: bytes) -> Struct:
@@ -43,7 +43,7 @@ class _Reader:
     def _value(self, kind: int) -> Any:
         if kind in _NUMBERS:
             return self._signed()
-        if kind == BINARY:
+        if kind == _BINARY:
             return self._take(self._unsigned())
         if kind == STRUCT:
             return self.struct()
@@ -101,7 +101,7 @@ def _write_struct(out: bytearray, fields: Struct) -> None:
 def _write(out: bytearray, kind: int, value: Any) -> None:
     if kind in _NUMBERS:
         _write_unsigned(out, _folded(value))
-    elif kind == BINARY:
+    elif kind == _BINARY:
         _write_unsigned(out, len(value))
         out += value
     elif kind == STRUCT:
