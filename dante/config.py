@@ -60,7 +60,7 @@ class ModelSettings(_Section):
         2_000_000, ge=1, description="words read at least: a small corpus is read more often"
     )
     train_most_words: int = Field(
-        20_000_000,
+        16_000_000,
         ge=1,
         description="words read at most: a large corpus is read less often, then a sample of it",
     )

@@ -99,6 +99,12 @@ class Evidence:
         return np.asarray((seen + 1) / (self.n + _NETWORKS))
 
     @cached_property
+    def trait_shares(self) -> NDArray[np.float64]:
+        """How common each of `traits` is among the values of its field in anybody, (t,)."""
+        seen = self.shown(np.ones(self.n, dtype=np.bool_))
+        return np.asarray(seen / np.bincount(self.fields, seen)[self.fields])
+
+    @cached_property
     def systems(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of each of `combinations`, without the window: a number of its values, and of the traits
         it has a value of, (c,) each; the same for the same.

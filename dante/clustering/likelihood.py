@@ -79,7 +79,7 @@ def likeliest(
         bonus: (n, len(groups)) what else speaks for a group, as a logarithm.
         counted: how much each sender counts in its own group.
     """
-    odds = _Odds(evidence, groups, sizes, nobody, counted)
+    odds = _Odds(evidence, groups, sizes, _Chance.of(evidence, nobody), counted)
     best = np.empty(evidence.n, dtype=np.int64)
     strength = np.empty(evidence.n)
     for first in range(0, evidence.n, _ROWS):
@@ -109,17 +109,50 @@ def beyond_chance(
         own: (n,) the group of each, -1 for none.
     """
     order = np.argsort(own, kind="stable")
+    chance = _Chance.of(evidence, nobody)
     stays = np.zeros(evidence.n, dtype=np.bool_)
     for first in range(0, len(groups), _GROUPS):
         block = groups[first : first + _GROUPS]
         begin, end = np.searchsorted(own[order], [first, first + len(block)])
-        odds = _Odds(evidence, block, np.array([group.senders for group in block]), nobody)
+        odds = _Odds(evidence, block, np.array([group.senders for group in block]), chance)
         for start in range(begin, end, _ROWS):
             rows = order[start : min(start + _ROWS, end)]
             mine = own[rows] - first
             table = odds.of(rows, mine)
             stays[rows] = table[np.arange(len(rows)), mine] > table[:, -1]
     return stays
+
+
+@dataclass(frozen=True)
+class _Chance:
+    """How likely what senders of none show is, as logarithms.
+
+    Attributes:
+        senders: how many are of none, at least one.
+        margin: as of `Nobody`.
+        words: (w,) each word.
+        traits: (t,) each trait of headers.
+        together: (c,) what the headers of each combination say beyond that.
+    """
+
+    senders: int
+    margin: float
+    words: NDArray[np.float64]
+    traits: NDArray[np.float64]
+    together: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, evidence: Evidence, nobody: Nobody) -> "_Chance":
+        shown = evidence.shown(nobody.senders)
+        of_field = np.bincount(evidence.fields, shown, minlength=len(COUNTED))
+        traits = np.log((shown + evidence.trait_shares) / (of_field + 1)[evidence.fields])
+        return cls(
+            senders=max(int(nobody.senders.sum()), 1),
+            margin=nobody.margin,
+            words=np.log((1 - _POPULAR) / _WORDS + _popular(evidence, nobody)),
+            traits=traits,
+            together=_together(evidence, nobody, traits),
+        )
 
 
 class _Odds:
@@ -130,19 +163,18 @@ class _Odds:
         evidence: Evidence,
         groups: Sequence[Histogram],
         sizes: NDArray[np.float64],
-        nobody: Nobody,
+        chance: _Chance,
         counted: float = 1.0,
     ) -> None:
         self.evidence = evidence
-        self.words = _Words(evidence, groups, nobody, counted)
-        self.traits, self.others = _traits(evidence, groups, nobody, counted)
-        self.together = _together(evidence, nobody, self.traits[:, -1])
+        self.words = _Words(evidence, groups, chance, counted)
+        self.traits, self.others = _traits(evidence, groups, chance, counted)
+        self.together = chance.together
         self.hours = _hours(groups)
         self.networks = _Networks(evidence, groups, counted)
-        strangers = max(int(nobody.senders.sum()), 1)
-        prior = np.append(np.maximum(sizes, _LEAST), strangers)
+        prior = np.append(np.maximum(sizes, _LEAST), chance.senders)
         self.prior = np.log(prior / prior.sum())
-        self.prior[-1] += nobody.margin
+        self.prior[-1] += chance.margin
         self.prior[:-1] += self.networks.new
 
     def of(self, rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -150,10 +182,9 @@ class _Odds:
         evidence = self.evidence
         table = evidence.hours[rows] @ self.hours
         table += self.words.of(rows, own)
-        shown, which = np.unique(evidence.combination[rows], return_inverse=True)
-        table += (evidence.combinations[shown] @ self.traits)[which]
-        # Nor by what he alone shows in his headers: Mirai draws a window at its start.
         shows = evidence.combinations[evidence.combination[rows]]
+        table += shows @ self.traits
+        # Nor by what he alone shows in his headers: Mirai draws a window at its start.
         row, shown_by = _of_counted(shows, own)
         _add_to_own(table, own, row, self.others[own[row], shows.indices[shown_by]])
         table[:, -1] += self.together[evidence.combination[rows]]
@@ -197,7 +228,7 @@ class _Words:
     """How likely each group, and chance, makes each word."""
 
     def __init__(
-        self, evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody, counted: float
+        self, evidence: Evidence, groups: Sequence[Histogram], chance: _Chance, counted: float
     ) -> None:
         self.evidence = evidence
         self.counted = counted
@@ -216,8 +247,7 @@ class _Words:
         seen = counts_on(words, groups, lambda group: group.words).toarray()
         self.odds = np.ascontiguousarray((seen * self.each[:, None] + other[:, None]).T)
         """(w, groups)"""
-        chance = (1 - _POPULAR) / _WORDS + _popular(evidence, nobody)
-        self.logs = np.column_stack([np.log(self.odds), np.log(chance)])
+        self.logs = np.column_stack([np.log(self.odds), chance.words])
 
     def of(self, rows: NDArray[np.int64], own: NDArray[np.int64]) -> NDArray[np.float64]:
         """The logarithms for some of the senders, (rows, groups + 1)."""
@@ -267,27 +297,27 @@ def _popular(evidence: Evidence, nobody: Nobody) -> NDArray[np.float64]:
 
 
 def _traits(
-    evidence: Evidence, groups: Sequence[Histogram], nobody: Nobody, counted: float
+    evidence: Evidence, groups: Sequence[Histogram], chance: _Chance, counted: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(t, groups + 1) logarithms; and what is to be added for whoever is counted in the group."""
-    counts = np.vstack(
-        [
-            counts_on(evidence.traits, groups, lambda group: group.traits).toarray(),
-            evidence.shown(nobody.senders),
-        ]
-    )
-    everybody = evidence.shown(np.ones(evidence.n, dtype=np.bool_))
-    odds, others = np.empty_like(counts), np.empty_like(counts)
-    for field in np.unique(evidence.fields):
-        mine = evidence.fields == field
-        common = everybody[mine] / everybody[mine].sum()
-        shown = counts[:, mine].sum(axis=1, keepdims=True)
-        odds[:, mine] = (counts[:, mine] + common) / (shown + 1)
-        others[:, mine] = (np.maximum(counts[:, mine] - counted, 0) + common) / (
-            np.maximum(shown - counted, 0) + 1
-        )
-    odds = np.log(odds)
-    return np.ascontiguousarray(odds.T), np.log(others[:-1]) - odds[:-1]
+    """(t, groups + 1) logarithms; and what is to be added for whoever is counted in the group,
+    (groups, t), where somebody is.
+    """
+    seen = counts_on(evidence.traits, groups, lambda group: group.traits).tocoo()
+    group, trait, counts = seen.row, seen.col, seen.data
+    common, field = evidence.trait_shares, evidence.fields
+    shown = np.zeros((len(groups), len(COUNTED)))
+    np.add.at(shown, (group, field[trait]), counts)
+    # Most groups show few of all traits: only these are worked out one by one.
+    odds = np.empty((len(common), len(groups) + 1))
+    np.subtract(np.log(common)[:, None], np.log(shown + 1).T[field], out=odds[:, :-1])
+    odds[:, -1] = chance.traits
+    whole = shown[group, field[trait]]
+    odds[trait, group] = np.log((counts + common[trait]) / (whole + 1))
+    others = np.zeros((len(groups), len(common)))
+    without = np.maximum(counts - counted, 0) + common[trait]
+    others[group, trait] = np.log(without / (np.maximum(whole - counted, 0) + 1))
+    others[group, trait] -= odds[trait, group]
+    return odds, others
 
 
 def _together(

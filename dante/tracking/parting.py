@@ -230,16 +230,25 @@ def _rows(
     Who is of another activity today says nothing about this one, nor does what newcomers did
     before they came.
     """
-    today = ground.evidence.src[now == activity]
-    elsewhere = ground.evidence.src[(now >= 0) & (now != activity)]
-    old = np.setdiff1d(np.intersect1d(company, before), elsewhere)
+    old = np.intersect1d(company, before, assume_unique=True)
+    of_today = _of_today(ground, old, now)
+    old = old[(of_today < 0) | (of_today == activity)]
+    today = np.flatnonzero(now == activity)
+    today = today[np.isin(ground.evidence.src[today], company, assume_unique=True)]
     rows = [
         past.filter(np.isin(past["src"].to_numpy(), old)),
-        ground.senders.filter(np.isin(ground.evidence.src, np.intersect1d(company, today)))
-        .with_columns(day=pl.lit(ground.day))
-        .select(EARLIER.keys()),
+        ground.senders[today].with_columns(day=pl.lit(ground.day)).select(EARLIER.keys()),
     ]
     return pl.concat(rows).sort("src", "day")
+
+
+def _of_today(
+    ground: _Ground, src: NDArray[np.uint64], labels: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The labels of some senders among those of today; -1 for who is not there."""
+    place = np.searchsorted(ground.evidence.src, src)
+    place[place == ground.evidence.n] = 0
+    return np.where(ground.evidence.src[place] == src, labels[place], -1)
 
 
 def _other(
@@ -257,10 +266,7 @@ def _other(
         company = company_of(past, ages < days, ground.evidence)
         seeds = [np.isin(company.src, each) for each in begin]
         if not begin:
-            place = np.searchsorted(ground.evidence.src, company.src)
-            place[place == ground.evidence.n] = 0
-            here = ground.evidence.src[place] == company.src
-            clusters = np.where(here, ground.labels[place], -1)
+            clusters = _of_today(ground, company.src, ground.labels)
             several = np.unique(clusters[clusters >= 0]).tolist()
             seeds = [clusters == each for each in several if len(several) > 1]
         parts = find_parts(company, seeds, least=ground.least)
