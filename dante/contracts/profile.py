@@ -97,11 +97,11 @@ def _alike_packed(packets: Packed) -> pl.LazyFrame | None:
 
 def _of_one(ts: npt.NDArray[np.int64], sensor: str) -> pl.LazyFrame | None:
     """Counts by hours of one sensor's packets, unless the hours are far apart."""
-    hours = np.ascontiguousarray(ts) // _HOUR
-    first = int(hours.min())
-    if int(hours.max()) - first > ts.size:
+    ts = np.ascontiguousarray(ts)
+    first, last = int(ts.min()) // _HOUR, int(ts.max()) // _HOUR
+    if last - first > ts.size:
         return None
-    counts = np.bincount(hours - first)
+    counts = np.array([ts.size]) if first == last else np.bincount(ts // _HOUR - first)
     at = np.flatnonzero(counts)
     return pl.LazyFrame({"at": at + first, "packets": counts[at].astype(np.uint64)}).with_columns(
         sensor=pl.lit(sensor)

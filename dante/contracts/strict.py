@@ -13,7 +13,7 @@ from dante.errors import ConfigError
 __all__ = ["items", "mapping", "read_yaml", "refuse", "text"]
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(yaml.CSafeLoader):
     """YAML as `yaml.safe_load` reads it, except that a key given twice is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

@@ -1,6 +1,6 @@
 """What a file is, told by its bytes and never by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ _FOREIGN: Final = {
 }
 
 
-def detect(path: Path, reading: Reading, formats: Sequence[Format]) -> Format:
+def detect(path: Path, reading: Reading, formats: Iterable[Format]) -> Format:
     """The format of a file: the first whose look it has.
 
     Raises:
@@ -29,15 +29,17 @@ def detect(path: Path, reading: Reading, formats: Sequence[Format]) -> Format:
     head = Head(path, first_bytes(path, HEAD), packed, reading)
     if not head.data:
         raise SourceError(f"{path}: the file is empty" + (", or damaged" if packed else ""))
+    tried = []
     for form in formats:
         if form.looks(head):
             return form
+        tried.append(form)
     if head.data.startswith(b"PAR1"):
         raise SourceError(f"{path}: Parquet inside {packed}; decompress it first")
     for magic, what in _FOREIGN.items():
         if head.data.startswith(magic):
             raise SourceError(f"{path}: {what}, which is not read; unpack it first")
-    raise SourceError(f"{path}: {_begins(head)}; tried {_tried(formats)}; {_advice(head)}")
+    raise SourceError(f"{path}: {_begins(head)}; tried {_tried(tried)}; {_advice(head)}")
 
 
 def _begins(head: Head) -> str:

@@ -15,6 +15,8 @@ __all__ = ["WINDOW", "Integers", "OctetSource", "Records", "Window"]
 WINDOW: Final = 1 << 24
 """Bytes that are read at once."""
 
+# For the last chunk, nearly all of which may lie behind that.
+_ROOM: Final = 1 << 23
 # Zeros after a window's bytes, so that a header may be read where only its start was captured.
 _PAD: Final = 128
 
@@ -82,10 +84,13 @@ class OctetSource:
     def window(self, behind: Window | None = None, used: int = 0) -> Window:
         """The bytes after the first `used` ones of the window before, and `WINDOW` more."""
         held = memoryview(b"") if behind is None else behind.data[used : behind.size]
-        parts: list[bytes | memoryview] = [held]
-        have = 0
+        # Memory that numpy asks for comes in large pages, which are had a good deal sooner, and a
+        # chunk that is put there at once is still in the processor's cache.
+        data = np.empty(len(held) + WINDOW + _ROOM, np.uint8)
+        size = len(held)
+        data[:size] = held
         last = False
-        while have < WINDOW:
+        while size < len(held) + WINDOW:
             try:
                 chunk = next(self._chunks, b"")
             except CutError as error:
@@ -93,14 +98,14 @@ class OctetSource:
             if not chunk:
                 last = True
                 break
-            parts.append(chunk)
-            have += len(chunk)
-        self.read += have
-        size = len(held) + have
-        parts.append(bytes(_PAD))
-        # Memory that numpy asks for comes in large pages, which are had a good deal sooner.
-        data = np.concatenate([np.frombuffer(part, np.uint8) for part in parts])
-        return Window(data.data, size, self.read - size, last)
+            after = size + len(chunk)
+            if after + _PAD > data.size:  # what was saved of a damaged stream may be any size
+                data = np.append(data, np.empty(after + _PAD - data.size, np.uint8))
+            data[size:after] = np.frombuffer(chunk, np.uint8)
+            size = after
+        self.read += size - len(held)
+        data[size : size + _PAD] = 0
+        return Window(data[: size + _PAD].data, size, self.read - size, last)
 
     def unreadable(self, why: str) -> SourceError:
         """The error of a file of which not one record can be read."""

@@ -5,22 +5,6 @@ from pathlib import Path
 from typing import Final
 
 from dante.errors import SourceError, UsageError
-from dante.sources import (
-    cowrie,
-    csv,
-    firewall,
-    flowtuple,
-    journald,
-    merit,
-    nfdump,
-    parquet,
-    pcap,
-    pcapng,
-    suricata,
-    vpcflow,
-    zeek,
-    zeekjson,
-)
 from dante.sources.batch import Batch
 from dante.sources.detect import detect
 from dante.sources.format import Format
@@ -28,26 +12,69 @@ from dante.sources.reading import Reading
 
 __all__ = ["FORMATS", "format_of", "read_batches", "settled"]
 
-# Those that the first bytes or lines tell come before those that are sought further on.
-_FORMATS: Final[tuple[Format, ...]] = (
-    pcap.FORMAT,
-    pcapng.FORMAT,
-    parquet.FORMAT,
-    flowtuple.FORMAT,
-    zeek.FORMAT,
-    journald.FORMAT,
-    zeekjson.FORMAT,
-    suricata.FORMAT,
-    cowrie.FORMAT,
-    merit.FORMAT,
-    nfdump.FORMAT,
-    vpcflow.FORMAT,
-    firewall.FORMAT,
-    csv.FORMAT,
+FORMATS: Final = (
+    *("auto", "pcap", "pcapng", "parquet", "flowtuple", "zeek", "journald", "zeek-json"),
+    *("suricata", "cowrie", "merit", "nfdump", "vpcflow", "firewall", "csv"),
 )
-
-FORMATS: Final = ("auto", *(form.name for form in _FORMATS))
 """The names that a format can be asked for by."""
+
+
+def _formats() -> Iterator[Format]:
+    """All formats; those that the first bytes or lines tell come before those that are sought
+    further on.
+
+    A format is loaded when none of those before it is a file's: together they take as long as
+    reading a small file.
+    """
+    from dante.sources import pcap
+
+    yield pcap.FORMAT
+    from dante.sources import pcapng
+
+    yield pcapng.FORMAT
+    from dante.sources import parquet
+
+    yield parquet.FORMAT
+    from dante.sources import flowtuple
+
+    yield flowtuple.FORMAT
+    from dante.sources import zeek
+
+    yield zeek.FORMAT
+    from dante.sources import journald
+
+    yield journald.FORMAT
+    from dante.sources import zeekjson
+
+    yield zeekjson.FORMAT
+    from dante.sources import suricata
+
+    yield suricata.FORMAT
+    from dante.sources import cowrie
+
+    yield cowrie.FORMAT
+    from dante.sources import merit
+
+    yield merit.FORMAT
+    from dante.sources import nfdump
+
+    yield nfdump.FORMAT
+    from dante.sources import vpcflow
+
+    yield vpcflow.FORMAT
+    from dante.sources import firewall
+
+    yield firewall.FORMAT
+    from dante.sources import csv
+
+    yield csv.FORMAT
+
+
+def _tables() -> Iterator[Format]:
+    """The formats that have columns, of which a mapping can say which is which."""
+    from dante.sources import csv, parquet
+
+    yield from (parquet.FORMAT, csv.FORMAT)
 
 
 def read_batches(
@@ -100,7 +127,6 @@ def _format(path: Path, reading: Reading) -> Format:
         raise UsageError(f"unknown format {reading.format!r}: give one of {', '.join(FORMATS)}")
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
-    named = {form.name: form for form in _FORMATS}
-    # A mapping says which column is which: only tables have columns.
-    tried = _FORMATS if reading.mapping is None else (parquet.FORMAT, csv.FORMAT)
-    return named.get(reading.format) or detect(path, reading, tried)
+    if reading.format != "auto":
+        return next(form for form in _formats() if form.name == reading.format)
+    return detect(path, reading, _formats() if reading.mapping is None else _tables())

@@ -24,6 +24,7 @@ RATIO: Final = 1000
 
 _READ: Final = 1 << 18
 _CHUNK: Final = 1 << 22
+_PLAIN: Final = 1 << 20  # it fits into a processor's cache
 # What a window of xz may take; `xz -9` makes 64 MiB.
 _XZ_MEMORY: Final = 1 << 28
 _GZIP: Final = b"\x1f\x8b\x08"
@@ -61,7 +62,7 @@ def compression(path: Path) -> str | None:
 
 
 def chunks(path: Path) -> Generator[bytes, None, None]:
-    """The decompressed bytes of a file in chunks of at most 4 MiB.
+    """The decompressed bytes of a file in chunks of about 4 MiB at most.
 
     Raises:
         SourceError: the file cannot be opened.
@@ -123,7 +124,7 @@ def _limited(
 
 def _plain(path: Path) -> Generator[bytes, None, None]:
     with path.open("rb") as file:
-        while block := file.read(_CHUNK):
+        while block := file.read(_PLAIN):
             yield block
 
 

@@ -56,13 +56,14 @@ class SourceWriter:
 
     def __post_init__(self) -> None:
         """Start from an empty spill folder, whatever a cut-off ingest left there."""
-        self.discard()
+        shutil.rmtree(self._spill, ignore_errors=True)
         self._packets = Runs(self._spill / "packets", self.most_bytes)
         refused = min(self.most_bytes, _HELD_REFUSED)
         self._refused = ByDay(self._spill / "quarantine", refused)
 
     def discard(self) -> None:
         """Take away what was spilt; nothing of the source will be in the lake."""
+        self._packets.close()
         shutil.rmtree(self._spill, ignore_errors=True)
 
     @property

@@ -5,8 +5,10 @@ neither on how the packets were handed over nor on what was spilt.
 """
 
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -41,7 +43,8 @@ class Runs:
 
     Attributes:
         folder: where runs are spilt to.
-        most_bytes: of packets held in memory; a third more is needed while they are sorted.
+        most_bytes: of packets held in memory; when they are spilt, as much is held besides, and
+            a third more is needed while they are sorted.
         names: the texts that the packets' numbers stand for.
         rows: packets taken so far, by day.
     """
@@ -52,12 +55,18 @@ class Runs:
     rows: dict[date, int] = field(default_factory=dict)
     _size: int = 0
     _spilt: list[tuple[Path, _Counts]] = field(default_factory=list)
+    _spilling: Future[tuple[Path, _Counts, Records]] | None = None
     _files: int = 0
 
     def __post_init__(self) -> None:
         """Nothing is held yet."""
+        self._held = self._room()
+        self._thread = ThreadPoolExecutor(1, "dante-spill")
+
+    def _room(self) -> Records:
         # Memory that is asked for and never written to is not taken.
-        self._held: Records = np.empty(max(1, self.most_bytes // RECORD.itemsize), RECORD)
+        room: Records = np.empty(max(1, self.most_bytes // RECORD.itemsize), RECORD)
+        return room
 
     def add(self, packets: pl.DataFrame | Packed) -> None:
         """Take canonical packets, none of them without `ts` or `src`."""
@@ -75,24 +84,28 @@ class Runs:
             if self._size == self._held.size:
                 self._spill()
 
-    def _sorted(self) -> tuple["_Sorted", _Counts]:
-        """What is held as a run, and how many packets each day has."""
-        records = self._held[: self._size]
-        times = np.ascontiguousarray(records["ts"])
-        counts = _count_days(times)
-        order = stable_order(times, records["src"], *([times // _DAY] if len(counts) > 1 else []))
-        return _Sorted(records, order), counts
-
     def _spill(self) -> None:
-        run, counts = self._sorted()
-        path = self._file()
-        with path.open("wb") as out:
-            for _ in range(0, self._size, _BLOCK):
-                run.take(_BLOCK).tofile(out)
-        self._spilt.append((path, counts))
+        """Have what is held written while more is taken."""
+        free = self._settled()
+        self._spilling = self._thread.submit(_written, self._held, self._file())
+        self._held = self._room() if free is None else free
         self._size = 0
         if len(self._spilt) > _MOST_FILES:
             self._unite()
+
+    def _settled(self) -> Records | None:
+        """Wait for what is being spilt; its room, which is free again."""
+        if self._spilling is None:
+            return None
+        path, counts, free = self._spilling.result()
+        self._spilling = None
+        self._spilt.append((path, counts))
+        return free
+
+    def close(self) -> None:
+        """Wait until nothing is written any more."""
+        wait([self._spilling] if self._spilling else [])
+        self._thread.shutdown()
 
     def _file(self) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -118,11 +131,29 @@ class Runs:
 
         Nothing may be added afterwards.
         """
+        self._settled()
         runs: list[tuple[_Run, _Counts]] = [(_Spilt(path), n) for path, n in self._spilt]
         if self._size:
-            runs.append(self._sorted())
+            runs.append(_sorted(self._held[: self._size]))
         for day, records in _merged(runs):
             yield _EPOCH + timedelta(days=day), records
+
+
+def _sorted(records: Records) -> tuple["_Sorted", _Counts]:
+    """Packets as a run, and how many of them each day has."""
+    times = np.ascontiguousarray(records["ts"])
+    counts = _count_days(times)
+    order = stable_order(times, records["src"], *([times // _DAY] if len(counts) > 1 else []))
+    return _Sorted(records, order), counts
+
+
+def _written(records: Records, path: Path) -> tuple[Path, _Counts, Records]:
+    """Packets as a run in a file."""
+    run, counts = _sorted(records)
+    with path.open("wb") as out:
+        for _ in range(0, records.size, _BLOCK):
+            run.take(_BLOCK).tofile(out)
+    return path, counts, records
 
 
 class _Run(Protocol):
@@ -228,9 +259,17 @@ def _merge(parts: list[_Part]) -> Iterator[Records]:
         given = [part.give(keys, equal=i <= limit) for i, part in enumerate(parts)]
         whole = joined(given)
         if whole.size:
-            yield whole.take(stable_order(*(whole[name] for name in reversed(_BY))), mode="clip")
+            # Of packets that came in the order of time those of a sender are in it already.
+            by = _BY[:1] if _one_after_another([one for one in given if one.size]) else _BY
+            yield whole.take(stable_order(*(whole[name] for name in reversed(by))), mode="clip")
         if not ends:
             return
+
+
+def _one_after_another(parts: Sequence[Records]) -> bool:
+    """Whether no packet of a part is earlier than any of a part before it."""
+    times = [part["ts"] for part in parts]
+    return all(one.max() <= other.min() for one, other in pairwise(times))
 
 
 def _count_days(times: _Times) -> _Counts:

@@ -50,6 +50,7 @@ def test_the_bytes_are_those_of_one_writer(tmp_path: Path, number: int) -> None:
         tmp_path / "alone.parquet",
         _table(frames[0]).schema,
         compression="zstd",
+        compression_level={"ts": -3} | dict.fromkeys(("src", "sensor", "dport", "reason"), 1),
         use_dictionary=dictionaries,
         column_encoding=dict.fromkeys(("ts", "src", "dport"), "BYTE_STREAM_SPLIT"),
         store_schema=False,

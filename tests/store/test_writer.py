@@ -105,6 +105,16 @@ def test_bytes_depend_on_neither_batches_nor_memory(tmp_path: Path) -> None:
     assert _files(once) == _files(often)
 
 
+def test_packets_in_the_order_of_time_make_the_same_bytes_spilt_or_not(tmp_path: Path) -> None:
+    """What comes in order, as captures do but for a few packets, is merged by sender alone."""
+    packets = _packets().sort("ts")
+    late = packets.height - 900
+    packets = pl.concat([packets[:late], packets[late + 1 :], packets[late : late + 1]])
+    none = _refused(packets).clear()
+    held = _written(tmp_path / "held", [packets], [none], 1 << 30)
+    assert _files(held) == _files(_written(tmp_path / "spilt", [packets], [none], _SPILLS))
+
+
 def test_bytes_do_not_depend_on_packing(tmp_path: Path) -> None:
     """Packets that come as records make the same files as those that come as frames."""
     packets = _packets(3_000)
