@@ -34,6 +34,8 @@ _PORTS_TELL: Final = 0.35
 # Ports alone do if they tell it more than once: the one port a sender tries would tell it once.
 # With it goes the most that the Bhattacharyya coefficient of both parts' ports may be.
 _PORTS_ALONE: Final = ((1.15, 0.4), (1.3, 0.5))
+# The part of that which they must tell on one day of several, too.
+_ON_A_DAY: Final = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,30 @@ class Told:
     @property
     def sure(self) -> bool:
         """Whether that is enough to call them two."""
-        if any(self.ports >= told and self.alike <= most for told, most in _PORTS_ALONE):
-            return True
-        told = (
-            self.networks >= _NETWORKS_TELL,
-            self.hours >= _HOURS_TELL,
-            self.ports >= _PORTS_TELL,
+        # Two kinds that say so prove nothing where the third says the contrary of as much.
+        return self._by_ports or (sum(self._tell(1)) >= 2 and self.gain > 0)
+
+    def seen_in(self, day: "Told") -> bool:
+        """Whether what makes these two sure tells them apart on one of the days, too.
+
+        What one actor changes from one day to the next parts his days, and not his senders.
+        """
+        both = [
+            here and there for here, there in zip(self._tell(1), day._tell(_ON_A_DAY), strict=True)
+        ]
+        return sum(both) >= 2 or (self._by_ports and both[-1])
+
+    @property
+    def _by_ports(self) -> bool:
+        return any(self.ports >= told and self.alike <= most for told, most in _PORTS_ALONE)
+
+    def _tell(self, part: float) -> tuple[bool, ...]:
+        """Whether each kind tells so large a part of what it must, ports the last."""
+        return (
+            self.networks >= part * _NETWORKS_TELL,
+            self.hours >= part * _HOURS_TELL,
+            self.ports >= part * _PORTS_TELL,
         )
-        return sum(told) >= 2
 
 
 def told_apart(crowd: Crowd, part: NDArray[np.bool_]) -> Told:

@@ -64,16 +64,27 @@ def reasons(
         [list(days)],
     ).fetchall():
         taken.setdefault(day, {})[name] = cluster
+    merged: dict[date, dict[str, str]] = {}
+    for day, name, heir in con.execute(
+        "SELECT day, gone.name, heir.name FROM lineage JOIN tracks gone USING (track_id) "
+        "JOIN tracks heir ON heir.track_id = related_track_id "
+        "WHERE event = 'merge' AND list_contains($1::DATE[], day)",
+        [list(days)],
+    ).fetchall():
+        merged.setdefault(day, {})[name] = heir
     parts = [
-        _explained(part, taken.get(day, {}), born if day == births_of else {})
+        _explained(part, taken.get(day, {}), born if day == births_of else {}, merged.get(day, {}))
         for (day,), part in tried.group_by("day", maintain_order=True)
     ]
     return pl.concat(parts) if parts else tried.with_columns(why=pl.lit("")).clear()
 
 
 def _explained(
-    tried: pl.DataFrame, elsewhere: Mapping[str, int], born: Mapping[int, str]
+    tried: pl.DataFrame,
+    elsewhere: Mapping[str, int],
+    born: Mapping[int, str],
+    merged: Mapping[str, str],
 ) -> pl.DataFrame:
     rows = tried.drop("day", "track_id").iter_rows(named=True)
-    words = explain([Candidate(**row) for row in rows], elsewhere, born)
+    words = explain([Candidate(**row) for row in rows], elsewhere, born, merged)
     return tried.with_columns(why=pl.Series(words, dtype=pl.String))

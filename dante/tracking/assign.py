@@ -59,6 +59,7 @@ def assign(
     labels: NDArray[np.int64],
     groups: Sequence[Histogram],
     continued: NDArray[np.int64],
+    taken: NDArray[np.bool_],
     tracks: Sequence[Track],
     members: pl.DataFrame,
     day: date,
@@ -73,6 +74,7 @@ def assign(
         labels: (n,) their clusters, -1 for noise.
         groups: the clusters' histograms.
         continued: (clusters,) position of the track each continues, -1 for none.
+        taken: (tracks,) bool: those another has taken over, which nobody is of any more.
         tracks: all tracks.
         members: frame of `dante.tracking.track.MEMBERS`, each sender once.
         day: the day.
@@ -80,7 +82,10 @@ def assign(
         min_senders: the fewest of a newborn, and of a track met again.
     """
     met = set(continued[continued >= 0].tolist())
-    live = [c for c, track in enumerate(tracks) if track.state == "active" or c in met]
+    awake = [
+        track.state == "active" and not gone for track, gone in zip(tracks, taken, strict=True)
+    ]
+    live = [c for c, is_awake in enumerate(awake) if is_awake or c in met]
     newborn = np.flatnonzero(continued < 0)
     of_track = np.array([*live, *[-1] * len(newborn)], dtype=np.int64)
     of_cluster = np.array([*[-1] * len(live), *newborn.tolist()], dtype=np.int64)

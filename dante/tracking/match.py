@@ -45,6 +45,9 @@ _SIZE: Final = 0.5
 # Networks this much likelier in a track than in anybody, as a logarithm, are the track's.
 _AT_HOME: Final = 3.0
 _LEAST: Final = 1e-3  # the part of them that it keeps in any case
+# How alike in ports a cluster of two tracks that merge is to each at least, and to the one most.
+_OF_BOTH: Final = 0.5
+_OF_ONE: Final = 0.8
 
 
 @dataclass(frozen=True)
@@ -73,11 +76,14 @@ class Matches:
 
     Attributes:
         track: (clusters,) int64: position of the track each cluster continues, -1 for none.
+        heir: (tracks,) int64: position of the older track that each one's senders work for from
+            today on, -1 for none.
         probability: (clusters, tracks) float64 that a cluster is the track.
         likeness: the numbers behind it, each (clusters, tracks).
     """
 
     track: NDArray[np.int64]
+    heir: NDArray[np.int64]
     probability: NDArray[np.float64]
     likeness: Likeness
 
@@ -190,12 +196,14 @@ def match_clusters(
     same_day: NDArray[np.float64],
     overlap: Overlap,
     grown: NDArray[np.float64],
+    since: NDArray[np.int64],
     settings: TrackSettings,
 ) -> Matches:
     """Choose the track each cluster continues.
 
     First every track gets at most one cluster so that the sum of log odds is largest, less what
-    speaks against a cluster of another size; then clusters left over join the track that most of
+    speaks against a cluster of another size; of two tracks that merge, whose cluster does what
+    neither did alone, the older goes on; then clusters left over join the track that most of
     their senders were in, the likeliest of those that nothing continues and most of whose senders
     they have, or the one they likeliest are of, unless they are plainly another activity than what
     continues that track today. Whether a track is then two is told by several
@@ -207,13 +215,15 @@ def match_clusters(
         same_day: (clusters, clusters) that two of the day's clusters are one activity.
         overlap: senders in common.
         grown: (clusters, tracks) logarithm of how much larger the cluster is than the track was.
+        since: (tracks,) a number of each track's first day.
         settings: thresholds.
     """
     from scipy.optimize import linear_sum_assignment
 
     track = np.full(len(probability), -1, dtype=np.int64)
+    heir = np.full(probability.shape[1], -1, dtype=np.int64)
     if not probability.size:
-        return Matches(track, probability, likeness)
+        return Matches(track, heir, probability, likeness)
     odds = np.log(probability) - np.log1p(-probability)
     surplus = np.maximum(odds - np.log(settings.match / (1 - settings.match + 1e-9)), 0)
     # Of several tracks that it may be, a cluster is rather one of its size.
@@ -221,8 +231,11 @@ def match_clusters(
     rows, columns = linear_sum_assignment(surplus, maximize=True)
     good = surplus[rows, columns] > 0
     track[rows[good]] = columns[good]
-    main = dict(zip(columns[good].tolist(), rows[good].tolist(), strict=True))
-    going_on = np.isin(np.arange(probability.shape[1]), columns[good])
+    for row, elder in _elders(track, probability, likeness["ports"], overlap, since, settings):
+        heir[track[row]] = elder
+        track[row] = elder
+    main = {int(track[row]): row for row in rows[good].tolist()}
+    going_on = np.isin(np.arange(probability.shape[1]), list(main))
     for row in np.flatnonzero(track < 0).tolist():
         theirs = overlap.of_cluster[row] * going_on
         if theirs.max() >= settings.shared:
@@ -239,4 +252,29 @@ def match_clusters(
         probable = probability[row, likeliest] >= settings.fragment
         if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
-    return Matches(track, probability, likeness)
+    return Matches(track, heir, probability, likeness)
+
+
+def _elders(
+    track: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    ports: NDArray[np.float64],
+    overlap: Overlap,
+    since: NDArray[np.int64],
+    settings: TrackSettings,
+) -> list[tuple[int, int]]:
+    """The clusters that do what two tracks did and neither alone, each with the oldest track whose
+    senders it has besides those of the track that it would continue.
+    """
+    senders = (overlap.of_track >= settings.shared) & (overlap.shared >= settings.few)
+    merging = senders & (ports >= _OF_BOTH) & (ports < _OF_ONE)
+    merging[:, track[track >= 0]] = False
+    found: dict[int, int] = {}
+    for row, column in enumerate(track.tolist()):
+        if column < 0 or not senders[row, column] or ports[row, column] >= _OF_ONE:
+            continue
+        older = np.flatnonzero(merging[row] & (since < since[column])).tolist()
+        if older:
+            found[row] = min(older, key=lambda c: (since[c], -probability[row, c]))
+    chosen = list(found.values())
+    return [(row, elder) for row, elder in found.items() if chosen.count(elder) == 1]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dante.clustering.evidence import COUNTED, Evidence, evidence_of
 from dante.clustering.histogram import Counts, Histogram, counts_on, histogram, scaled
+from dante.clustering.mixture import told_apart
 from dante.config import Settings
 from dante.embedding import PortModel
 from dante.sequences import SENDERS
@@ -260,9 +261,9 @@ def _other(
     """
     past = evidence_of(rows)
     ages = rows.select(age=(pl.lit(ground.day) - pl.col("day")).dt.total_days())["age"].to_numpy()
+    if not (ages < 1).any():
+        return None
     for days in _WINDOWS:
-        if not (ages < days).any():
-            continue
         company = company_of(past, ages < days, ground.evidence)
         seeds = [np.isin(company.src, each) for each in begin]
         if not begin:
@@ -270,8 +271,13 @@ def _other(
             several = np.unique(clusters[clusters >= 0]).tolist()
             seeds = [clusters == each for each in several if len(several) > 1]
         parts = find_parts(company, seeds, least=ground.least)
-        if parts is not None:
-            return company.src[parts.other]
+        if parts is None:
+            continue
+        other = company.src[parts.other]
+        today = company_of(past, ages < 1, ground.evidence)
+        part = np.isin(today.src, other, assume_unique=True)
+        if 0 < part.sum() < len(part) and parts.told.seen_in(told_apart(today.once, part)):
+            return other
     return None
 
 

@@ -126,7 +126,7 @@ def track_day(
     for column, track in enumerate(tracks):
         if column in changed:
             continue
-        fate = _fate(track, today, memory, settings)
+        fate = _fate(track, column, today, memory, settings)
         if fate is not None:
             changed[column], kind, into, shared = fate
             related = None if into is None else tracks[into]
@@ -226,10 +226,14 @@ def _parent(
 
 
 def _fate(
-    track: Track, today: Today, memory: Memory, settings: Settings
+    track: Track, column: int, today: Today, memory: Memory, settings: Settings
 ) -> tuple[Track, Event, int | None, int] | None:
     """What becomes of a track without senders today: the track, event, heir, shared senders."""
     away = (today.day - track.last_day).days
+    if (elder := int(today.heir[column])) >= 0:
+        activity = today.assigned.tracks.tolist().index(elder)
+        shared = int(today.overlap.shared[activity, column])
+        return replace(track, state="ended"), "merge", elder, shared
     if track.state == "active":
         gone = away >= settings.track.merge_after
         heir = _heir(track, today, memory, settings) if gone else None

@@ -39,8 +39,9 @@ class Today:
     """A day's activities beside the tracks before it.
 
     `members` has src, packets, activity (null: none) and strength of every sender; `tracks` are as
-    they were before today, but for those that were `parted`; `shown` and `sizes` are of the
-    activities, which are those with senders today; all arrays of pairs are (activities, tracks).
+    they were before today, but for those that were `parted`; `heir` is as in `Matches`; `shown` and
+    `sizes` are of the activities, which are those with senders today; all arrays of pairs are
+    (activities, tracks).
     """
 
     day: date
@@ -49,6 +50,7 @@ class Today:
     parted: dict[int, Parted]
     activities: tuple[int, ...]
     assigned: Assigned
+    heir: NDArray[np.int64]
     shown: dict[int, Histogram]
     sizes: NDArray[np.int64]
     packets: NDArray[np.int64]
@@ -79,6 +81,7 @@ def compare_day(
         labels,
         groups,
         matches.track,
+        matches.heir >= 0,
         memory.tracks,
         memory.newest,
         day,
@@ -132,6 +135,7 @@ def compare_day(
         parted=parted,
         activities=tuple(present),
         assigned=assigned,
+        heir=matches.heir,
         shown=shown,
         sizes=sizes,
         packets=packets,
@@ -180,7 +184,8 @@ def _match(
 ) -> Matches:
     if not groups or not memory.tracks:
         none = np.zeros((len(groups), len(memory.tracks)))
-        return Matches(np.full(len(groups), -1, dtype=np.int64), none, {})
+        nobody = np.full(len(memory.tracks), -1, dtype=np.int64)
+        return Matches(np.full(len(groups), -1, dtype=np.int64), nobody, none, {})
     everyday_share = settings.cluster.everyday_share
     clustered = members.drop_nulls("cluster_id").select("src", "cluster_id")
     sizes = np.bincount(labels[labels >= 0]).astype(np.int64)
@@ -201,7 +206,8 @@ def _match(
             same_day[one, other] = same_day[other, one] = 0.0
     usual = np.array([track.size for track in memory.tracks])
     grown = np.log((sizes[:, None] + 1) / (usual[None, :] + 1))
-    return match_clusters(probability, numbers, same_day, overlap, grown, settings.track)
+    since = np.array([track.first_day.toordinal() for track in memory.tracks])
+    return match_clusters(probability, numbers, same_day, overlap, grown, since, settings.track)
 
 
 def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:

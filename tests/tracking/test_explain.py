@@ -33,6 +33,18 @@ def test_a_likelier_track_that_went_on_elsewhere_is_named() -> None:
     assert second.startswith("continued, as telnet-1 (0.90) went on as cluster 1: ")
 
 
+def test_a_likelier_track_that_merged_says_into_which() -> None:
+    """Where the older of two that merge goes on, both sides say so."""
+    first, second = explain(
+        [_candidate("upnp-2", 0.8), _candidate("redis-1", 0.1, taken=True)],
+        {"redis-1": 0},
+        {},
+        {"upnp-2": "redis-1"},
+    )
+    assert first.startswith("refused though likelier than redis-1, as it merged into redis-1: ")
+    assert second.startswith("continued, as upnp-2 (0.80) merged into redis-1: ")
+
+
 def test_a_birth_says_which_tracks_it_was_not() -> None:
     """A cluster that continued nothing names what was born as it, if anything was."""
     tried = [_candidate("telnet-1", 0.3, cluster=3)]

@@ -102,11 +102,11 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     same_day = rng.random((clusters, clusters))
     same_day = (same_day + same_day.T) / 2
     shape = (clusters, tracks)
-    overlap = Overlap(np.ones(shape, dtype=np.int64), rng.random(shape) / 2, rng.random(shape))
-    likeness = {"networks_of_ours": 5 * rng.random(shape)}
-    grown = rng.normal(size=shape)
+    overlap = Overlap(np.full(shape, 5, dtype=np.int64), rng.random(shape) / 2, rng.random(shape))
+    likeness = {"networks_of_ours": 5 * rng.random(shape), "ports": rng.random(shape)}
+    grown, since = rng.normal(size=shape), rng.integers(0, 3, tracks)
     how = TrackSettings()
-    whole = match_clusters(probability, likeness, same_day, overlap, grown, how).track
+    whole = match_clusters(probability, likeness, same_day, overlap, grown, since, how).track
     mix = np.random.Generator(np.random.PCG64(mixer))
     rows, columns = mix.permutation(clusters), mix.permutation(tracks)
     place = np.ix_(rows, columns)
@@ -116,6 +116,7 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
         same_day[np.ix_(rows, rows)],
         Overlap(overlap.shared[place], overlap.of_cluster[place], overlap.of_track[place]),
         grown[place],
+        since[columns],
         how,
     ).track
     named = np.where(mixed >= 0, columns[mixed], -1)
@@ -131,7 +132,8 @@ def test_no_clusters_or_no_tracks_match_nothing(shape: tuple[int, int]) -> None:
     none = np.zeros((shape[0], shape[0]))
     pairs = np.zeros(shape)
     overlap = Overlap(pairs.astype(np.int64), pairs, pairs)
-    made = match_clusters(pairs, {}, none, overlap, pairs, TrackSettings())
+    since = np.zeros(shape[1], dtype=np.int64)
+    made = match_clusters(pairs, {}, none, overlap, pairs, since, TrackSettings())
     assert made.track.tolist() == [-1] * shape[0]
 
 
@@ -143,7 +145,8 @@ def test_certainty_is_no_division_by_zero() -> None:
         nothing = np.zeros((2, 2))
         how = TrackSettings(match=1.0)
         overlap = Overlap(nothing.astype(np.int64), nothing, nothing)
-        made = match_clusters(pairs, {}, np.eye(2), overlap, nothing, how)
+        since = np.zeros(2, dtype=np.int64)
+        made = match_clusters(pairs, {"ports": pairs}, np.eye(2), overlap, nothing, since, how)
         assert made.track.tolist() == [0, 1]
 
 
@@ -289,7 +292,7 @@ def test_a_track_goes_on_in_the_cluster_that_took_most_of_its_senders() -> None:
     taken = Overlap(
         np.array([[8, 9, 1]]), np.array([[0.4, 0.45, 0.1]]), np.array([[0.8, 0.9, 0.1]])
     )
-    likeness = {"networks_of_ours": np.zeros((1, 3))}
-    nothing = np.zeros((1, 3))
-    made = match_clusters(probability, likeness, np.eye(1), taken, nothing, TrackSettings())
+    nothing, since = np.zeros((1, 3)), np.zeros(3, dtype=np.int64)
+    likeness = {"networks_of_ours": nothing, "ports": nothing}
+    made = match_clusters(probability, likeness, np.eye(1), taken, nothing, since, TrackSettings())
     assert made.track.tolist() == [0]

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dante.clustering.evidence import evidence_of
+from dante.clustering.mixture import Told
 from dante.tracking.parts import Parts, company_of, find_parts
 from tests.clustering.conftest import ALL_DAY, MIRAI, Actor, crowd, shift
 
@@ -92,3 +93,21 @@ def test_senders_of_one_port_each_are_not_parted_by_it() -> None:
     """Of two ports a host tries one: that tells of itself only, and makes no two actors."""
     found, _ = _parts(Actor(80, [23, 2323], pick=1, headers=MIRAI, seen=3))
     assert found is None
+
+
+def test_two_kinds_prove_nothing_where_the_third_says_more_to_the_contrary() -> None:
+    """Hours and ports that differ a little, in networks that parts share, are of one actor."""
+    assert Told(gain=4.0, networks=0.0, hours=0.6, ports=0.4, alike=0.7).sure
+    assert not Told(gain=-20.0, networks=-1.3, hours=0.6, ports=0.4, alike=0.7).sure
+    assert not Told(gain=4.0, networks=0.0, hours=0.6, ports=0.2, alike=0.9).sure
+
+
+def test_what_parts_the_days_of_an_actor_does_not_part_its_senders() -> None:
+    """Ports that changed tell senders of yesterday from those of today, and none of today's."""
+    changed = Told(gain=13.0, networks=0.86, hours=0.2, ports=0.41, alike=0.78)
+    assert changed.sure
+    assert not changed.seen_in(Told(gain=3.6, networks=0.94, hours=0.25, ports=-0.04, alike=0.93))
+    assert changed.seen_in(Told(gain=2.6, networks=0.58, hours=0.13, ports=0.37, alike=0.69))
+    alone = Told(gain=12.0, networks=-0.5, hours=0.1, ports=1.7, alike=0.2)
+    assert alone.seen_in(Told(gain=-5.0, networks=-0.5, hours=0.2, ports=1.1, alike=0.3))
+    assert not alone.seen_in(Told(gain=-9.0, networks=-0.5, hours=0.2, ports=0.0, alike=0.9))

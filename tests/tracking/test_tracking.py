@@ -110,6 +110,31 @@ def test_senders_that_go_over_merge_their_track(world: "World") -> None:
     assert world.states()[2]["state"] == "ended"
 
 
+def test_of_two_that_merge_the_older_goes_on(world: "World") -> None:
+    """A cluster that does what two tracks did and neither alone is the older one from that day on.
+
+    Be it the smaller.
+    """
+    world.day(0, [(range(10), A)])
+    for number in (1, 2):
+        world.day(number, [(range(10, 40), B), (range(10), A)])
+    merged = world.day(3, [(range(40), [*A, *B])])
+    events = merged.lineage.select("track_id", "event", "related_track_id").rows()
+    assert events == [(1, "continue", None), (2, "merge", 1)]
+    assert set(merged.memberships["track_id"]) == {1}
+    after = world.day(4, [(range(40), [*A, *B])])
+    assert after.lineage["track_id"].to_list() == [1]
+
+
+def test_one_that_does_what_it_did_is_not_taken_over(world: "World") -> None:
+    """Where the cluster of two goes on as the younger did before, it stays the younger."""
+    world.day(0, [(range(10), A)])
+    for number in (1, 2):
+        world.day(number, [(range(10, 40), B), (range(10), A)])
+    found = world.day(3, [(range(40), B)])
+    assert (2, "continue") in found.lineage.select("track_id", "event").rows()
+
+
 def test_a_few_senders_that_go_over_do_not_merge_a_large_track(world: "World") -> None:
     """A large campaign that pauses is not ended because some of its addresses do other things."""
     world.day(0, [(range(1000), A), (range(2000, 2040), B)])
