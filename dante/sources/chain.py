@@ -108,6 +108,8 @@ def walk(window: Window, start: int, lengths: Lengths, guess: Guess, until: int)
         if position < seeds[lane]:
             more, position, bad = _steps(window, position, lengths, int(seeds[lane]))
             found += more
+            if position < seeds[lane]:  # what begins there ends behind the window, or is none
+                return _joined(found, position, bad)
         elif position > seeds[lane]:
             lane += 1
         else:

@@ -139,7 +139,11 @@ def walk_mended(window: Window, start: int, form: Form, lost: int | None) -> Men
                 lost = window.offset + position
                 position += 1
         elif position < until or until >= window.size:
-            break
+            # What the end of the file cuts is no record if some follow in what it says is its own.
+            behind = form.places(window, position + 1) if window.last else None
+            if behind is None or not behind.at.size:
+                break
+            ahead, lost, position = behind, window.offset + position, position + 1
         else:
             near *= 2
             until = position + near

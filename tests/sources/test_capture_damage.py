@@ -68,6 +68,29 @@ def test_damage_costs_no_packet_in_front_of_it(tmp_path: Path, flavour: str) -> 
         assert (begin, at[struck].start < end <= at[struck + 1].start) == (at[struck].start, True)
 
 
+@pytest.mark.parametrize("flavour", ("pcap on link 101", "pcap on link 1", "pcapng"))
+@pytest.mark.parametrize("packets", (400, 6000))
+def test_a_length_beyond_the_end_of_the_file_costs_one_record(
+    tmp_path: Path, flavour: str, packets: int
+) -> None:
+    """A length that a packet may have, but the file has no more, is damage if records follow."""
+    whole = captures.FLAVOURS[flavour](random.Random(5), packets)
+    rows = merged(*read(tmp_path, whole))
+    at = list(captures.records(whole))
+    struck = packets - packets // 10
+    order = "little" if whole[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else "big"
+    if flavour == "pcapng":
+        order = "little" if whole[8:12] == b"\x4d\x3c\x2b\x1a" else "big"
+    data = bytearray(whole)
+    length = (len(whole) - at[struck].start) // 4 * 4 + 4096
+    assert length < 262_144, "a length that is believed"
+    data[at[struck].length : at[struck].length + 4] = length.to_bytes(4, order)  # type: ignore[arg-type]
+    found = merged(*read(tmp_path, bytes(data)))
+    assert found[:struck] == rows[:struck]
+    assert found[struck + 1 :] == rows[struck + 1 :]
+    assert "reading goes on at byte" in found[struck][1]
+
+
 def test_zeros_at_the_end_are_one_refused_row(tmp_path: Path) -> None:
     """A crash leaves zeros: megabytes of them are one row, in each kind of capture."""
     for flavour in ("pcap on link 101", "pcapng"):
