@@ -4,7 +4,7 @@ Density of ports and headers finds them, and what else senders show puts right w
 see: who lies at the edge, which pieces are one, and which one is two.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,9 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dante.clustering.chance import fewest_senders, misconfigured
-from dante.clustering.evidence import evidence_of
+from dante.clustering.evidence import Evidence, evidence_of
 from dante.clustering.fragments import join_fragments
-from dante.clustering.refine import refine
+from dante.clustering.refine import add_clusters, refine
 from dante.clustering.rivals import split_rivals
 from dante.clustering.weighted import bounded_hdbscan
 from dante.config import ClusterSettings
@@ -29,6 +29,9 @@ CLUSTERED: Final[dict[str, pl.DataType]] = {
     "packets": pl.Int64(),
     "astray": pl.Boolean(),
 }
+
+# Words that a sender must try for their company to say something.
+_SEVERAL: Final = 3
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,10 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
     marked = senders.select("src", pl.col("packets").cast(pl.Int64), astray=astray)
     chosen = senders.filter(~astray)
     labels, profiles = density_labels(chosen, model, settings)
-    if (labels >= 0).any():
+    if chosen.height:
         evidence = evidence_of(chosen)
         labels = refine(evidence, labels, min_senders=least)
+        labels = _with_new_company(chosen, evidence, labels, model, settings)
         labels = join_fragments(
             evidence, labels, model, everyday_share=settings.everyday_share, surely=settings.join
         )
@@ -79,6 +83,28 @@ def cluster_day(senders: pl.DataFrame, model: PortModel, settings: ClusterSettin
     return DayClusters(
         members.select(pl.col(name).cast(dtype) for name, dtype in CLUSTERED.items()), profiles
     )
+
+
+def _with_new_company(
+    senders: pl.DataFrame,
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    model: PortModel,
+    settings: ClusterSettings,
+) -> NDArray[np.int64]:
+    """Labels with what density finds among the noise when it knows of no day but this one.
+
+    Where each sender of a campaign tries a few of many ports that have kept other company so far,
+    hardly two are alike and the model puts them far apart, until one has seen the campaign. They
+    lie together once the company that the noise's ports keep today is all that is known of them.
+    """
+    left = np.flatnonzero((labels < 0) & (evidence.breadth >= _SEVERAL))
+    if not len(left):
+        return labels
+    unlearnt = replace(model, vectors=np.zeros_like(model.vectors))
+    more = np.full(len(labels), -1, dtype=np.int64)
+    more[left], _ = density_labels(senders[left], unlearnt, settings)
+    return add_clusters(evidence, labels, more, min_senders=settings.min_senders)
 
 
 def density_labels(

@@ -9,7 +9,7 @@ from dante.clustering.evidence import Evidence
 from dante.clustering.histogram import Histogram, histograms
 from dante.clustering.likelihood import Nobody, beyond_chance, likeliest
 
-__all__ = ["MARGIN", "coherent", "groups_of", "refine"]
+__all__ = ["MARGIN", "add_clusters", "coherent", "groups_of", "refine"]
 
 MARGIN: Final = 2.0
 """How much likelier than chance, as a logarithm, a group must make a sender."""
@@ -33,7 +33,34 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
         labels: (n,) clusters to begin with, numbered from 0; -1 is noise.
         min_senders: the fewest of a cluster.
     """
-    labels = _without_chance(evidence, _numbered(labels), min_senders=min_senders)
+    elsewhere = np.zeros(evidence.n, dtype=np.bool_)
+    labels = _without_chance(evidence, _numbered(labels), elsewhere, min_senders=min_senders)
+    return _settled(evidence, labels, min_senders=min_senders)
+
+
+def add_clusters(
+    evidence: Evidence, labels: NDArray[np.int64], more: NDArray[np.int64], *, min_senders: int
+) -> NDArray[np.int64]:
+    """Labels with more clusters, of senders that had none, as far as chance does not explain those.
+
+    Everybody is assigned anew if there are such, as by `refine`.
+
+    Args:
+        evidence: the day's senders.
+        labels: (n,) from `refine`.
+        more: (n,) the other clusters, numbered from 0; -1 for everybody else.
+        min_senders: the fewest of a cluster.
+    """
+    more = _without_chance(evidence, _numbered(more), labels >= 0, min_senders=min_senders)
+    if more.max(initial=-1) < 0:
+        return labels
+    joined = np.where(more >= 0, more + labels.max() + 1, labels)
+    return _settled(evidence, joined, min_senders=min_senders)
+
+
+def _settled(
+    evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
+) -> NDArray[np.int64]:
     for _ in range(_ROUNDS):
         labels = _numbered(labels)
         if labels.max(initial=-1) < 0:
@@ -48,10 +75,10 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
 
 
 def _without_chance(
-    evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
+    evidence: Evidence, labels: NDArray[np.int64], elsewhere: NDArray[np.bool_], *, min_senders: int
 ) -> NDArray[np.int64]:
     """Labels without senders that chance explains as well as their cluster does, and without what
-    is too small then.
+    is too small then; `elsewhere`, (n,), are senders of other clusters than these.
 
     Of a large day density finds clusters by the hundred that are none; held each against chance
     they go for the price of one look at every sender, and not of one at each pair.
@@ -60,7 +87,7 @@ def _without_chance(
         number = int(labels.max(initial=-1)) + 1
         if not number:
             break
-        nobody = Nobody(labels < 0, MARGIN)
+        nobody = Nobody((labels < 0) & ~elsewhere, MARGIN)
         stays = beyond_chance(evidence, groups_of(evidence, labels), nobody, labels)
         kept = _large_enough(np.where(stays, labels, -1), min_senders)
         if int(kept.max(initial=-1)) + 1 == number:

@@ -1,5 +1,7 @@
 """Who is put where: senders, pieces of one activity, and two actors in one cluster."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dante.clustering import evidence_of, groups_of, one_activity
+from dante.clustering import cluster_day, evidence_of, groups_of, one_activity
 from dante.clustering.fragments import join_fragments
 from dante.clustering.refine import coherent, refine
 from dante.clustering.rivals import split_rivals
+from dante.config import ClusterSettings
+from dante.embedding import PortModel
 
 from .conftest import ALL_DAY, MIRAI, TCP, ZMAP, Actor, crowd, parts, port_model, shift
 
@@ -227,3 +231,25 @@ def test_a_source_without_hours_splits_nothing_by_hours() -> None:
     frame = frame.with_columns(hours=pl.lit(ALL_DAY, dtype=pl.UInt32))
     labels = np.zeros(len(owner), dtype=np.int64)
     assert np.array_equal(split_rivals(evidence_of(frame), labels, min_senders=5), labels)
+
+
+def test_a_campaign_of_ports_that_kept_other_company_is_found_on_its_first_day() -> None:
+    """Each of its hosts tries three of fourteen ports, four of which many have tried before."""
+    ports = [23, 53, 80, 443, 1433, 1434, 1883, 5985, 5986, 8883, 11433, 14333, 2433, 47001]
+    words = np.array(sorted(TCP + port for port in [*ports, *range(2000, 2200)]), dtype=np.uint32)
+    vectors = np.random.Generator(np.random.PCG64(8)).normal(size=(len(words), 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    senders = np.where(np.isin(words, [TCP + port for port in ports[:4]]), 3000, 40)
+    card = replace(port_model().card, dimensions=64)
+    frame, actor = crowd(
+        Actor(200, ports, pick=3, headers=MIRAI),
+        Actor(60, [22, 2222], headers=ZMAP),
+        Actor(400, list(range(2000, 6000)), pick=1),
+    )
+    model = PortModel(card, words, vectors.astype(np.float32), senders)
+    found = cluster_day(frame, model, ClusterSettings()).members["cluster_id"]
+    mine = found.filter(pl.Series(actor == 0))
+    assert mine.null_count() <= 3
+    assert mine.drop_nulls().n_unique() == 1
+    assert (actor[(found == mine.mode()[0]).fill_null(False).to_numpy()] == 0).all()
+    assert found.filter(pl.Series(actor == 2)).null_count() >= 396
