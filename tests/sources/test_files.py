@@ -5,7 +5,16 @@ import hashlib
 import pytest
 
 from dante.errors import ConfigError, SourceError, UsageError
-from dante.sources import Mapping, Reading, find_files, load_mapping, parse_mapping, source_digest
+from dante.sources import (
+    FORMATS,
+    Mapping,
+    Reading,
+    find_files,
+    format_of,
+    load_mapping,
+    parse_mapping,
+    source_digest,
+)
 
 
 def test_find_files(tmp_path):
@@ -102,3 +111,15 @@ def test_missing_mapping(tmp_path):
     """A mapping file that is not there is named."""
     with pytest.raises(ConfigError, match=r"none\.toml: cannot be read"):
         load_mapping(tmp_path / "none.toml")
+
+
+def test_every_format_can_be_asked_for_and_is_tried(tmp_path):
+    """A file of none is told all that were tried; where one is asked for nothing is looked at."""
+    path = tmp_path / "what"
+    path.write_bytes(bytes(range(1, 200)))
+    for name in FORMATS[1:]:
+        assert format_of(path, Reading(format=name)) == name
+    with pytest.raises(SourceError) as error:
+        format_of(path)
+    told = str(error.value).partition("tried ")[2]
+    assert [name for name in FORMATS[1:] if f"{name} (" in told] == list(FORMATS[1:])
