@@ -30,8 +30,10 @@ CLUSTERED: Final[dict[str, pl.DataType]] = {
     "astray": pl.Boolean(),
 }
 
-# Words that a sender must try for their company to say something.
+# Words that a sender must try for their company to say something, and how many times more senders
+# must keep it than a cluster needs: that of a few is chance.
 _SEVERAL: Final = 3
+_MANY: Final = 4
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,12 @@ def _with_new_company(
     if not len(left):
         return labels
     unlearnt = replace(model, vectors=np.zeros_like(model.vectors))
+    many = settings.model_copy(update={"min_senders": _MANY * settings.min_senders})
     more = np.full(len(labels), -1, dtype=np.int64)
-    more[left], _ = density_labels(senders[left], unlearnt, settings)
-    return add_clusters(evidence, labels, more, min_senders=settings.min_senders)
+    more[left], _ = density_labels(senders[left], unlearnt, many)
+    return add_clusters(
+        evidence, labels, more, least=many.min_senders, min_senders=settings.min_senders
+    )
 
 
 def density_labels(

@@ -39,7 +39,12 @@ def refine(evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int) -
 
 
 def add_clusters(
-    evidence: Evidence, labels: NDArray[np.int64], more: NDArray[np.int64], *, min_senders: int
+    evidence: Evidence,
+    labels: NDArray[np.int64],
+    more: NDArray[np.int64],
+    *,
+    least: int,
+    min_senders: int,
 ) -> NDArray[np.int64]:
     """Labels with more clusters, of senders that had none, as far as chance does not explain those.
 
@@ -49,9 +54,10 @@ def add_clusters(
         evidence: the day's senders.
         labels: (n,) from `refine`.
         more: (n,) the other clusters, numbered from 0; -1 for everybody else.
+        least: the fewest of those to be added.
         min_senders: the fewest of a cluster.
     """
-    more = _without_chance(evidence, _numbered(more), labels >= 0, min_senders=min_senders)
+    more = _without_chance(evidence, _numbered(more), labels >= 0, min_senders=least)
     if more.max(initial=-1) < 0:
         return labels
     joined = np.where(more >= 0, more + labels.max() + 1, labels)
