@@ -139,11 +139,13 @@ def walk_mended(window: Window, start: int, form: Form, lost: int | None) -> Men
                 lost = window.offset + position
                 position += 1
         elif position < until or until >= window.size:
-            # What the end of the file cuts is no record if some follow in what it says is its own.
-            behind = form.places(window, position + 1) if window.last else None
-            if behind is None or not behind.at.size:
+            if not window.last:
                 break
-            ahead, lost, position = behind, window.offset + position, position + 1
+            # What the end of the file cuts is no record if some follow in what it says is its own.
+            ahead = ahead or form.places(window, position + 1)
+            if ahead.at.max(initial=0) <= position:
+                break
+            lost, position = window.offset + position, position + 1
         else:
             near *= 2
             until = position + near

@@ -5,7 +5,7 @@ neither on how the packets were handed over nor on what was spilt.
 """
 
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -104,7 +104,6 @@ class Runs:
 
     def close(self) -> None:
         """Wait until nothing is written any more."""
-        wait([self._spilling] if self._spilling else [])
         self._thread.shutdown()
 
     def _file(self) -> Path:

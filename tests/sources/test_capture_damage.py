@@ -3,6 +3,7 @@
 import random
 import re
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from dante.errors import SourceError
-from dante.sources import format_of, octets, streams
+from dante.sources import format_of, octets, pcapng, streams
 from tests.sources import captures
 from tests.sources.reading import merged, read
 
@@ -89,6 +90,34 @@ def test_a_length_beyond_the_end_of_the_file_costs_one_record(
     assert found[:struck] == rows[:struck]
     assert found[struck + 1 :] == rows[struck + 1 :]
     assert "reading goes on at byte" in found[struck][1]
+
+
+def test_the_end_of_a_file_is_searched_once_however_often_it_is_pointed_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of many lengths beyond the end costs its record, and no search of all behind it."""
+    whole = captures.FLAVOURS["pcapng"](random.Random(5), 600)
+    rows = merged(*read(tmp_path, whole))
+    at = list(captures.records(whole))
+    struck = range(5, 600, 20)
+    order = "little" if whole[8:12] == b"\x4d\x3c\x2b\x1a" else "big"
+    data = bytearray(whole)
+    for number in struck:
+        length = (len(whole) - at[number].start) // 4 * 4 + 4096
+        data[at[number].length : at[number].length + 4] = length.to_bytes(4, order)  # type: ignore[arg-type]
+    searched = []
+    search = pcapng.places
+
+    def counted(*args: Any) -> Any:
+        searched.append(args[0])
+        return search(*args)
+
+    monkeypatch.setattr(pcapng, "places", counted)
+    found = merged(*read(tmp_path, bytes(data)))
+    assert [row for n, row in enumerate(found) if n not in struck] == [
+        row for n, row in enumerate(rows) if n not in struck
+    ]
+    assert len(searched) <= 2
 
 
 def test_zeros_at_the_end_are_one_refused_row(tmp_path: Path) -> None:
