@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dante.clustering.chance import fewest_senders, misconfigured
 from dante.clustering.evidence import Evidence, evidence_of
 from dante.clustering.fragments import join_fragments
+from dante.clustering.likelihood import SEVERAL
 from dante.clustering.refine import add_clusters, refine
 from dante.clustering.rivals import split_rivals
 from dante.clustering.weighted import bounded_hdbscan
@@ -30,9 +31,7 @@ CLUSTERED: Final[dict[str, pl.DataType]] = {
     "astray": pl.Boolean(),
 }
 
-# Words that a sender must try for their company to say something, and how many times more senders
-# must keep it than a cluster needs: that of a few is chance.
-_SEVERAL: Final = 3
+# How many times more senders than a cluster needs must keep company: that of a few is chance.
 _MANY: Final = 4
 
 
@@ -100,7 +99,7 @@ def _with_new_company(
     hardly two are alike and the model puts them far apart, until one has seen the campaign. They
     lie together once the company that the noise's ports keep today is all that is known of them.
     """
-    left = np.flatnonzero((labels < 0) & (evidence.breadth >= _SEVERAL))
+    left = np.flatnonzero((labels < 0) & (evidence.breadth >= SEVERAL))
     if not len(left):
         return labels
     unlearnt = replace(model, vectors=np.zeros_like(model.vectors))

@@ -117,6 +117,13 @@ class Evidence:
         values[row[kept], field[kept]] = table.indices[kept] + 1
         return _kinds(values), _kinds(np.minimum(values, 1))
 
+    def places(self, src: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """The place of each of some senders among these, -1 for who is not there, (len(src),)."""
+        place = np.searchsorted(self.src, src)
+        here = place < self.n
+        here[here] = self.src[place[here]] == src[here]
+        return np.where(here, place, -1)
+
     @property
     def unseen_network(self) -> float:
         """How likely a sender of anybody is in a network nobody is in today."""

@@ -16,13 +16,14 @@ from scipy import sparse
 from dante.clustering.evidence import COUNTED, HOURS, Evidence
 from dante.clustering.histogram import Histogram, counts_on
 
-__all__ = ["Nobody", "beyond_chance", "likeliest", "new_network", "smooth_hours"]
+__all__ = ["SEVERAL", "Nobody", "beyond_chance", "likeliest", "new_network", "smooth_hours"]
 
 # TCP and UDP ports; a word of chance is any of them.
 _WORDS: Final = 2 * 65_536
 # The part of chance that falls on what others look for as well.
 _POPULAR: Final = 0.05
-_SEVERAL: Final = 3
+SEVERAL: Final = 3
+"""Words that a sender must try for their company to say something."""
 # As many words of senders of none count as much as what everybody tries.
 _UNSEEN: Final = 2000
 # So many senders of none say as much about headers as a whole as headers one by one do.
@@ -289,7 +290,7 @@ def _popular(evidence: Evidence, nobody: Nobody) -> NDArray[np.float64]:
     Read off those of none that try several words, for of one word nobody can say what it is there
     for; where there are few of them, as everybody does.
     """
-    several = np.flatnonzero(nobody.senders & (evidence.breadth >= _SEVERAL))
+    several = np.flatnonzero(nobody.senders & (evidence.breadth >= SEVERAL))
     users = np.asarray(evidence.uses[several].sum(axis=0)).ravel()
     # What one of them alone tries is chance.
     again = np.maximum(users - 1, 0)

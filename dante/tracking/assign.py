@@ -156,10 +156,8 @@ def _bonus(
     column = {track.track_id: activity for activity, track in enumerate(live)}
     known = members.filter(pl.col("track_id").is_in(list(column)))
     src, track_id = known["src"].to_numpy(), known["track_id"].to_numpy()
-    place = np.searchsorted(evidence.src, src)
-    here = place < evidence.n
-    here[here] = evidence.src[place[here]] == src[here]
-    rows, ids = place[here], track_id[here]
+    place = evidence.places(src)
+    rows, ids = place[place >= 0], track_id[place >= 0]
     free = now[rows] < len(live)
     rows, ids = rows[free], ids[free]
     columns = np.array([column[each] for each in ids.tolist()], dtype=np.int64)

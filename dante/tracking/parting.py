@@ -232,8 +232,9 @@ def _rows(
     before they came.
     """
     old = np.intersect1d(company, before, assume_unique=True)
-    of_today = _of_today(ground, old, now)
-    old = old[(of_today < 0) | (of_today == activity)]
+    place = ground.evidence.places(old)
+    elsewhere = (place >= 0) & (now[place] >= 0) & (now[place] != activity)
+    old = old[~elsewhere]
     today = np.flatnonzero(now == activity)
     today = today[np.isin(ground.evidence.src[today], company, assume_unique=True)]
     rows = [
@@ -241,15 +242,6 @@ def _rows(
         ground.senders[today].with_columns(day=pl.lit(ground.day)).select(EARLIER.keys()),
     ]
     return pl.concat(rows).sort("src", "day")
-
-
-def _of_today(
-    ground: _Ground, src: NDArray[np.uint64], labels: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The labels of some senders among those of today; -1 for who is not there."""
-    place = np.searchsorted(ground.evidence.src, src)
-    place[place == ground.evidence.n] = 0
-    return np.where(ground.evidence.src[place] == src, labels[place], -1)
 
 
 def _other(
@@ -267,7 +259,8 @@ def _other(
         company = company_of(past, ages < days, ground.evidence)
         seeds = [np.isin(company.src, each) for each in begin]
         if not begin:
-            clusters = _of_today(ground, company.src, ground.labels)
+            place = ground.evidence.places(company.src)
+            clusters = np.where(place >= 0, ground.labels[place], -1)
             several = np.unique(clusters[clusters >= 0]).tolist()
             seeds = [clusters == each for each in several if len(several) > 1]
         parts = find_parts(company, seeds, least=ground.least)

@@ -56,7 +56,7 @@ def _oracle(
     def share(word: int) -> float:
         return sum(1 / len(row["words"]) for row in rows if word in row["words"]) / n
 
-    several = [row["words"] for row in nobody if len(row["words"]) >= TUNED._SEVERAL]
+    several = [row["words"] for row in nobody if len(row["words"]) >= TUNED.SEVERAL]
 
     def popular(word: int) -> float:
         again = max(sum(word in words for words in several) - 1, 0)
