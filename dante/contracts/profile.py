@@ -85,20 +85,23 @@ def _alike(packets: pl.DataFrame) -> pl.LazyFrame | None:
 
 
 def _alike_packed(packets: Packed) -> pl.LazyFrame | None:
-    some, every = packets.lost
-    unnamed = bool(every & BIT["sensor"])
-    named = len(packets.texts) == 1 and not some & BIT["sensor"]
-    if not packets.height or some & BIT["ts"] or not every & BIT["packets"]:
+    whole = packets.extent
+    unnamed = bool(whole.every & BIT["sensor"])
+    named = len(packets.texts) == 1 and not whole.some & BIT["sensor"]
+    if not packets.height or whole.some & BIT["ts"] or not whole.every & BIT["packets"]:
         return None
     if not unnamed and not named:
         return None
-    return _of_one(packets.records["ts"], "" if unnamed else packets.texts[0])
+    ends = whole.first, whole.last
+    return _of_one(packets.records["ts"], "" if unnamed else packets.texts[0], ends)
 
 
-def _of_one(ts: npt.NDArray[np.int64], sensor: str) -> pl.LazyFrame | None:
+def _of_one(
+    ts: npt.NDArray[np.int64], sensor: str, ends: tuple[int, int] | None = None
+) -> pl.LazyFrame | None:
     """Counts by hours of one sensor's packets, unless the hours are far apart."""
-    ts = np.ascontiguousarray(ts)
-    first, last = int(ts.min()) // _HOUR, int(ts.max()) // _HOUR
+    earliest, latest = ends or (int(ts.min()), int(ts.max()))
+    first, last = earliest // _HOUR, latest // _HOUR
     if last - first > ts.size:
         return None
     counts = np.array([ts.size]) if first == last else np.bincount(ts // _HOUR - first)

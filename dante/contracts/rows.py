@@ -12,7 +12,7 @@ from dante.contracts.contract import Check, Contract
 from dante.contracts.words import rule_text
 from dante.errors import DanteError
 from dante.schema import PACKETS, backscatter, empty_packets
-from dante.store.records import BIT, Packed, blocks
+from dante.store.records import BIT, Extent, Packed, blocks
 
 __all__ = ["RowsChecked", "check_rows"]
 
@@ -72,12 +72,17 @@ def check_rows(packets: pl.DataFrame | Packed, contract: Contract) -> RowsChecke
 
 def _check_packed(packets: Packed, contract: Contract) -> RowsChecked:
     """Look at the numbers as they lie, and only at rows that may break a check as rows."""
-    checks = [check for check in contract.row_checks if _breach(check) is not None]
+    whole = packets.extent
+    checks = [
+        check
+        for check in contract.row_checks
+        if _breach(check) is not None and not _kept(check, whole, packets.texts)
+    ]
     doubtful = np.concatenate(
         [
-            np.flatnonzero(_doubtful(Packed(packets.records[part], packets.texts), checks))
+            np.flatnonzero(_doubtful(packets.slice(part.start, part.stop - part.start), checks))
             + part.start
-            for part in blocks(packets.height)
+            for part in (blocks(packets.height) if checks else ())
         ]
         or [np.empty(0, np.int64)]
     )
@@ -91,24 +96,33 @@ def _check_packed(packets: Packed, contract: Contract) -> RowsChecked:
     return RowsChecked(kept, judged.refused, pl.Series(lost, dtype=pl.get_index_type()))
 
 
+def _kept(check: Check, whole: Extent, texts: Sequence[str]) -> bool:
+    """Whether what is known of all rows shows that none of them can break the check."""
+    column, low, high = str(check.column), check.minimum, check.maximum
+    if check.kind in ("present", "required_for"):
+        return not whole.some & BIT[column]
+    if whole.every & BIT[column]:
+        return True
+    if low is None or high is None:
+        return False
+    if check.kind == "length":
+        return all(low <= len(text.encode()) <= high for text in texts)
+    return column == "ts" and low <= whole.first and whole.last <= high
+
+
 def _doubtful(packets: Packed, checks: Sequence[Check]) -> npt.NDArray[np.bool_]:
     """Rows of which some may break a check; no other does."""
     found = np.zeros(packets.height, np.bool_)
-    some, every = packets.lost
+    nulls = packets.records["nulls"]
     for check in checks:
         column, low, high = str(check.column), check.minimum, check.maximum
-        values, bit = packets.records[column], BIT[column]
         if check.kind in ("present", "required_for"):
-            if some & bit:
-                found |= packets.records["nulls"] & bit != 0
-        elif every & bit:
-            continue
-        elif low is None or high is None:
+            found |= nulls & BIT[column] != 0
+        elif low is None or high is None or check.kind == "length":
             found |= True
-        elif check.kind == "length":
-            found |= not all(low <= len(text.encode()) <= high for text in packets.texts)
-        elif not (low <= values.min() and values.max() <= high):
-            found |= (values < low) | (values > high)
+        else:
+            values = packets.records[column]
+            found |= ((values < low) | (values > high)) & (nulls & BIT[column] == 0)
     return found
 
 

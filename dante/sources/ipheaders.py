@@ -15,7 +15,7 @@ from dante.schema import ICMP, ICMPV6, QUARANTINE, TCP, UDP
 from dante.sources.batch import Batch, refuse
 from dante.sources.frames import CUT, FAMILY, IPV4, IPV6, LINK, NOWHERE, RAW, Frames, Inside, inside
 from dante.sources.octets import Integers, Window
-from dante.store.records import BIT, RECORD, Packed, Records
+from dante.store.records import BIT, RECORD, Extent, Packed, Records
 
 __all__ = ["read_frames"]
 
@@ -127,27 +127,30 @@ def read_frames(window: Window, frames: Frames, sensor: str | None) -> Batch:
     records: Records = np.empty(size, RECORD)
     lacked = BIT["packets"] | (BIT["sensor"] if sensor is None else np.uint16(0))
     lost, codes = [], []
+    whole = Extent()
     for start in range(0, size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        rows, code = _read(window, frames.some(part), records[part], lacked)
+        rows, code, extent = _read(window, frames.some(part), records[part], lacked)
+        whole |= extent
         if rows.size:
             lost.append(rows + start)
             codes.append(code)
-    packets = Packed(records, () if sensor is None else (sensor,))
+    packets = Packed(records, () if sensor is None else (sensor,), whole)
     if not lost:
         return Batch(packets, pl.DataFrame(schema=QUARANTINE))
     rows = np.concatenate(lost)
     refused = _refused(window, frames, rows, np.concatenate(codes))
-    return Batch(packets.without(rows), refused)
+    return Batch(packets.without(rows, whole), refused)
 
 
 def _read(
     window: Window, frames: Frames, records: Records, lacked: np.uint16
-) -> tuple[Integers, Integers]:
+) -> tuple[Integers, Integers, Extent]:
     """Write frames as packets; `lacked` are the bits of what none of them carries.
 
     Returns:
-        Which frames are no packets, ascending, and of each why, with a value in the higher bits.
+        Which frames are no packets, ascending, and of each why, with a value in the higher bits;
+        and the extent of the others.
     """
     found = inside(window, frames)
     words = _words(window, found.at, _WORDS)
@@ -169,15 +172,17 @@ def _read(
         words[_OWN : _OWN + 4, moved] = _words(window, at, 4)
     records["ts"] = frames.ts
     records["sensor"] = records["packets"] = 0
-    _pack(headers, found.have, words[_OWN:], four, lacked, records)
+    nulls = _pack(headers, found.have, words[_OWN:], four, lacked, records)
     why = headers.why
     rows = np.flatnonzero(why != _FINE)
+    ts = np.delete(frames.ts, rows) if rows.size else frames.ts
+    extent = Extent.of(np.delete(nulls, rows) if rows.size else nulls, ts)
     value = np.zeros(rows.size, np.int64)
     if rows.size:
         kind = np.broadcast_to(np.asarray(found.kind), why.shape)[rows]
         value = np.where(why[rows] == _NOT_IP, kind, value)
         value = np.where(why[rows] == _VERSION, version[rows], value)
-    return rows, value << 8 | why[rows]
+    return rows, value << 8 | why[rows], extent
 
 
 def _words(window: Window, at: Integers, number: int) -> _Array:
@@ -301,10 +306,10 @@ def _pack(
     four: _Bits,
     lacked: np.uint16,
     records: Records,
-) -> None:
+) -> _Array:
     """Every frame as a record; those that lack what their protocol needs are marked in `why`.
 
-    `behind` are the words behind the IP headers, as far as they are there; `lacked` are the bits
+    What is given back is the records' `nulls`. `behind` are the words behind the IP headers, as far as they are there; `lacked` are the bits
     of what no frame carries.
     """
     proto, why = headers.proto, headers.why
@@ -335,6 +340,7 @@ def _pack(
     records["tcp_seq"] = behind[1]
     records["length"] = headers.length
     records["nulls"] = nulls
+    return nulls
 
 
 def _refused(window: Window, frames: Frames, rows: Integers, codes: Integers) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dante.errors import SourceError
-from dante.sources.streams import CutError, chunks
+from dante.sources.streams import CutError, chunks, compression
 
 __all__ = ["WINDOW", "Integers", "OctetSource", "Records", "Window"]
 
@@ -79,33 +79,40 @@ class OctetSource:
         self.path = path
         self.damage: CutError | None = None
         self.read = 0
+        # What is not compressed is read to where it is to lie, and not copied there.
+        self._plain = path.open("rb", buffering=0) if compression(path) is None else None
         self._chunks = chunks(path)
 
     def window(self, behind: Window | None = None, used: int = 0) -> Window:
         """The bytes after the first `used` ones of the window before, and `WINDOW` more."""
         held = memoryview(b"") if behind is None else behind.data[used : behind.size]
-        # Memory that numpy asks for comes in large pages, which are had a good deal sooner, and a
-        # chunk that is put there at once is still in the processor's cache.
+        # Memory that numpy asks for comes in large pages, which are had a good deal sooner.
         data = np.empty(len(held) + WINDOW + _ROOM, np.uint8)
-        size = len(held)
+        size, enough = len(held), len(held) + WINDOW
         data[:size] = held
         last = False
-        while size < len(held) + WINDOW:
-            try:
-                chunk = next(self._chunks, b"")
-            except CutError as error:
-                self.damage, chunk = error, b""
-            if not chunk:
-                last = True
-                break
-            after = size + len(chunk)
-            if after + _PAD > data.size:  # what was saved of a damaged stream may be any size
-                data = np.append(data, np.empty(after + _PAD - data.size, np.uint8))
-            data[size:after] = np.frombuffer(chunk, np.uint8)
-            size = after
+        while size < enough and not last:
+            if self._plain is not None:
+                more = self._plain.readinto(data[size:enough])
+            else:
+                chunk = self._chunk()
+                more = len(chunk)
+                if size + more + _PAD > data.size:  # what was saved of a damaged stream
+                    data = np.append(data, np.empty(more + _PAD, np.uint8))
+                data[size : size + more] = np.frombuffer(chunk, np.uint8)
+            size += more
+            last = not more
         self.read += size - len(held)
         data[size : size + _PAD] = 0
         return Window(data[: size + _PAD].data, size, self.read - size, last)
+
+    def _chunk(self) -> bytes:
+        """More bytes of a compressed file; none at its end."""
+        try:
+            return next(self._chunks, b"")
+        except CutError as error:
+            self.damage = error
+            return b""
 
     def unreadable(self, why: str) -> SourceError:
         """The error of a file of which not one record can be read."""

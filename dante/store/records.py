@@ -15,12 +15,13 @@ import polars as pl
 
 from dante.schema import PACKETS
 
-__all__ = ["BIT", "RECORD", "Names", "Packed", "Records", "blocks", "joined", "pack", "to_table"]
+__all__ = ["BIT", "RECORD", "Extent", "Names", "Packed", "Records", "blocks", "joined", "pack", "to_table"]
 
 Records = npt.NDArray[Any]
 _Array = npt.NDArray[Any]
 
 _NULLS: Final = "nulls"
+_LATEST: Final = (1 << 63) - 1
 # Packets whose fields are written or read one field after the other: they fit into a processor's
 # cache.
 _BLOCK: Final = 1 << 13
@@ -86,16 +87,51 @@ class Names:
 
 
 @dataclass(frozen=True)
+class Extent:
+    """What can be told of records as a whole.
+
+    Attributes:
+        some: the bits of the columns of which some values are null.
+        every: of those that all are.
+        first, last: the earliest and the latest `ts`; with no records, the latest is earlier.
+    """
+
+    some: int = 0
+    every: int = (1 << 16) - 1
+    first: int = _LATEST
+    last: int = -_LATEST
+
+    @classmethod
+    def of(cls, nulls: _Array, ts: _Array) -> "Extent":
+        """That of records with these values."""
+        if not ts.size:
+            return cls()
+        some, every = np.bitwise_or.reduce(nulls), np.bitwise_and.reduce(nulls)
+        return cls(int(some), int(every), int(ts.min()), int(ts.max()))
+
+    def __or__(self, other: "Extent") -> "Extent":
+        """That of both together."""
+        return Extent(
+            self.some | other.some,
+            self.every & other.every,
+            min(self.first, other.first),
+            max(self.last, other.last),
+        )
+
+
+@dataclass(frozen=True)
 class Packed:
     """Canonical packets as records.
 
     Attributes:
         records: of the type `RECORD`.
         texts: what their numbers of texts stand for.
+        known: their extent, if whoever made them has looked: later it is a way through memory.
     """
 
     records: Records
     texts: Sequence[str]
+    known: Extent | None = None
 
     @property
     def height(self) -> int:
@@ -104,6 +140,8 @@ class Packed:
 
     def slice(self, start: int, length: int) -> "Packed":
         """At most so many of them, from `start` on."""
+        if not start and length >= self.height:
+            return self
         return Packed(self.records[start : start + length], self.texts)
 
     def frame(self, *columns: str) -> pl.DataFrame:
@@ -112,17 +150,16 @@ class Packed:
         assert isinstance(frame, pl.DataFrame), "a table is a frame"
         return frame
 
-    def without(self, rows: npt.NDArray[np.int64]) -> "Packed":
-        """All but these rows."""
+    def without(self, rows: npt.NDArray[np.int64], known: Extent | None = None) -> "Packed":
+        """All but these rows; `known` is the extent of the others."""
         kept = np.ones(self.height, np.bool_)
         kept[rows] = False
-        return Packed(self.records.view(_PLAIN)[kept].view(RECORD), self.texts)
+        return Packed(self.records.view(_PLAIN)[kept].view(RECORD), self.texts, known)
 
     @cached_property
-    def lost(self) -> tuple[int, int]:
-        """The bits of the columns of which some values are null, and of those that all are."""
-        nulls = self.records[_NULLS]
-        return int(np.bitwise_or.reduce(nulls)), int(np.bitwise_and.reduce(nulls))
+    def extent(self) -> Extent:
+        """What can be told of all of them."""
+        return self.known or Extent.of(self.records[_NULLS], self.records["ts"])
 
 
 def pack(packets: pl.DataFrame | Packed, names: Names, records: Records) -> None:

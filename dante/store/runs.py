@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 
 from dante.store.order import stable_order
-from dante.store.records import RECORD, Names, Packed, Records, joined, pack
+from dante.store.records import RECORD, Extent, Names, Packed, Records, joined, pack
 
 __all__ = ["GROUP", "Runs"]
 
@@ -76,9 +76,10 @@ class Runs:
             stop = self._size + part.height
             records = self._held[self._size : stop]
             pack(part, self.names, records)
-            for day, count in _count_days(records["ts"]).items():
-                known = _EPOCH + timedelta(days=day)
-                self.rows[known] = self.rows.get(known, 0) + count
+            known = part.extent if isinstance(part, Packed) else None
+            for day, count in _count_days(records["ts"], known).items():
+                of_day = _EPOCH + timedelta(days=day)
+                self.rows[of_day] = self.rows.get(of_day, 0) + count
             self._size = stop
             start += part.height
             if self._size == self._held.size:
@@ -271,10 +272,10 @@ def _one_after_another(parts: Sequence[Records]) -> bool:
     return all(one.max() <= other.min() for one, other in pairwise(times))
 
 
-def _count_days(times: _Times) -> _Counts:
+def _count_days(times: _Times, known: Extent | None = None) -> _Counts:
     """How many packets each day has; days ascend."""
-    first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
-    if first == last:
-        return {first: times.size}
+    first, last = (known.first, known.last) if known else (int(times.min()), int(times.max()))
+    if first // _DAY == last // _DAY:
+        return {first // _DAY: times.size}
     found, counts = np.unique(times // _DAY, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))
