@@ -309,8 +309,8 @@ def _pack(
 ) -> _Array:
     """Every frame as a record; those that lack what their protocol needs are marked in `why`.
 
-    What is given back is the records' `nulls`. `behind` are the words behind the IP headers, as far as they are there; `lacked` are the bits
-    of what no frame carries.
+    `behind` are the words behind the IP headers, as far as they are there; `lacked` are the bits
+    of what no frame carries. Given back are the records' `nulls`.
     """
     proto, why = headers.proto, headers.why
     left = np.minimum(have, headers.end) - headers.size

@@ -93,7 +93,7 @@ class OctetSource:
         last = False
         while size < enough and not last:
             if self._plain is not None:
-                more = self._plain.readinto(data[size:enough])
+                more = self._plain.readinto(data[size:enough].data)
             else:
                 chunk = self._chunk()
                 more = len(chunk)

@@ -100,10 +100,11 @@ class SourceWriter:
         `digest` is that of the source's bytes.
         """
         # Packets are put in order while row groups are made of those before them.
+        texts, lacking = self._packets.names.texts, self._packets.lacking
+        table = partial(to_table, texts=texts, lacking=lacking)
         with closing(ahead(self._sorted())) as groups:
             for day, of_day in groupby(groups, key=itemgetter(0)):
                 with write_whole(self.home.packets(day, digest)) as path:
-                    table = partial(to_table, texts=self._packets.names.texts)
                     write_groups(path, map(itemgetter(1), of_day), table, PACKETS)
         for known, frames in groupby(self._refused.merged(), key=itemgetter(0)):
             with write_whole(self.home.quarantine(known, digest)) as path:

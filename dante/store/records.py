@@ -15,7 +15,18 @@ import polars as pl
 
 from dante.schema import PACKETS
 
-__all__ = ["BIT", "RECORD", "Extent", "Names", "Packed", "Records", "blocks", "joined", "pack", "to_table"]
+__all__ = [
+    "BIT",
+    "RECORD",
+    "Extent",
+    "Names",
+    "Packed",
+    "Records",
+    "blocks",
+    "joined",
+    "pack",
+    "to_table",
+]
 
 Records = npt.NDArray[Any]
 _Array = npt.NDArray[Any]
@@ -162,15 +173,15 @@ class Packed:
         return self.known or Extent.of(self.records[_NULLS], self.records["ts"])
 
 
-def pack(packets: pl.DataFrame | Packed, names: Names, records: Records) -> None:
-    """Write canonical packets into as many records."""
+def pack(packets: pl.DataFrame | Packed, names: Names, records: Records) -> Extent:
+    """Write canonical packets into as many records; their extent."""
     if isinstance(packets, Packed):
         records.view(_PLAIN)[:] = packets.records.view(_PLAIN)
         known = [names.number(text) for text in packets.texts]
         if known != list(range(len(known))):
             for name in _TEXTS:
                 records[name] = np.array(known, RECORD[name])[records[name]]
-        return
+        return packets.extent
     columns: dict[str, int | _Array] = {}
     nulls: _Array | None = None
     every = np.uint16(0)
@@ -185,13 +196,14 @@ def pack(packets: pl.DataFrame | Packed, names: Names, records: Records) -> None
         else:
             columns[name] = _values(column, RECORD[name])
         if lost:
-            bits = column.is_null().to_numpy() * BIT[name]
-            nulls = bits if nulls is None else nulls | bits
-    columns[_NULLS] = int(every) if nulls is None else nulls | every
+            own = column.is_null().to_numpy() * BIT[name]
+            nulls = own if nulls is None else nulls | own
+    columns[_NULLS] = bits = int(every) if nulls is None else nulls | every
     for part in blocks(packets.height):
         block = records[part]
         for name, values in columns.items():
             block[name] = values if isinstance(values, int) else values[part]
+    return Extent.of(np.atleast_1d(bits), records["ts"])
 
 
 def _values(column: pl.Series, kind: np.dtype[Any]) -> _Array:
@@ -215,10 +227,16 @@ def blocks(size: int) -> list[slice]:
     return [slice(start, start + _BLOCK) for start in range(0, size, _BLOCK)]
 
 
-def to_table(records: Records, texts: Sequence[str], names: Sequence[str] = tuple(PACKETS)) -> Any:
+def to_table(
+    records: Records,
+    texts: Sequence[str],
+    names: Sequence[str] = tuple(PACKETS),
+    lacking: int = (1 << len(PACKETS)) - 1,
+) -> Any:
     """Records as an arrow table with the columns and types of canonical packets, or some of them.
 
-    `texts` are what the records' numbers of texts stand for.
+    `texts` are what the records' numbers of texts stand for. A column whose bit is not in
+    `lacking` has no null, and the table's schema says so.
     """
     import pyarrow as pa
 
@@ -228,6 +246,7 @@ def to_table(records: Records, texts: Sequence[str], names: Sequence[str] = tupl
     some, every = np.bitwise_or.reduce(nulls), np.bitwise_and.reduce(nulls)
     kinds = pl.DataFrame(schema={name: PACKETS[name] for name in names})
     schema = kinds.to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    schema = pa.schema([one.with_nullable(bool(lacking & BIT[one.name])) for one in schema])
     made = []
     for name, kind in zip(schema.names, schema.types, strict=True):
         if every & BIT[name]:

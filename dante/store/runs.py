@@ -47,12 +47,14 @@ class Runs:
             a third more is needed while they are sorted.
         names: the texts that the packets' numbers stand for.
         rows: packets taken so far, by day.
+        lacking: the bits of the columns that some packet taken so far lacks.
     """
 
     folder: Path
     most_bytes: int
     names: Names = field(default_factory=Names)
     rows: dict[date, int] = field(default_factory=dict)
+    lacking: int = 0
     _size: int = 0
     _spilt: list[tuple[Path, _Counts]] = field(default_factory=list)
     _spilling: Future[tuple[Path, _Counts, Records]] | None = None
@@ -75,11 +77,11 @@ class Runs:
             part = packets.slice(start, self._held.size - self._size)
             stop = self._size + part.height
             records = self._held[self._size : stop]
-            pack(part, self.names, records)
-            known = part.extent if isinstance(part, Packed) else None
-            for day, count in _count_days(records["ts"], known).items():
-                of_day = _EPOCH + timedelta(days=day)
-                self.rows[of_day] = self.rows.get(of_day, 0) + count
+            whole = pack(part, self.names, records)
+            self.lacking |= whole.some
+            for day, count in _count_days(records["ts"], whole).items():
+                known = _EPOCH + timedelta(days=day)
+                self.rows[known] = self.rows.get(known, 0) + count
             self._size = stop
             start += part.height
             if self._size == self._held.size:
@@ -142,7 +144,7 @@ class Runs:
 def _sorted(records: Records) -> tuple["_Sorted", _Counts]:
     """Packets as a run, and how many of them each day has."""
     times = np.ascontiguousarray(records["ts"])
-    counts = _count_days(times)
+    counts = _count_days(times, Extent(first=int(times.min()), last=int(times.max())))
     order = stable_order(times, records["src"], *([times // _DAY] if len(counts) > 1 else []))
     return _Sorted(records, order), counts
 
@@ -272,10 +274,10 @@ def _one_after_another(parts: Sequence[Records]) -> bool:
     return all(one.max() <= other.min() for one, other in pairwise(times))
 
 
-def _count_days(times: _Times, known: Extent | None = None) -> _Counts:
+def _count_days(times: _Times, whole: Extent) -> _Counts:
     """How many packets each day has; days ascend."""
-    first, last = (known.first, known.last) if known else (int(times.min()), int(times.max()))
-    if first // _DAY == last // _DAY:
-        return {first // _DAY: times.size}
+    first, last = whole.first // _DAY, whole.last // _DAY
+    if first == last:
+        return {first: times.size}
     found, counts = np.unique(times // _DAY, return_counts=True)
     return dict(zip(found.tolist(), counts.tolist(), strict=True))

@@ -53,6 +53,7 @@ def test_the_bytes_are_those_of_one_writer(tmp_path: Path, number: int) -> None:
         compression_level={"ts": -3} | dict.fromkeys(("src", "sensor", "dport", "reason"), 1),
         use_dictionary=dictionaries,
         column_encoding=dict.fromkeys(("ts", "src", "dport"), "BYTE_STREAM_SPLIT"),
+        write_statistics=["ts", "src"],
         store_schema=False,
     ) as writer:
         for frame in frames:

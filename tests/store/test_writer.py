@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from dante.contracts import count_sensor_hours
@@ -129,6 +130,25 @@ def test_bytes_do_not_depend_on_packing(tmp_path: Path) -> None:
     none = [_refused(packets).clear()] * len(frames)
     plain = _written(tmp_path / "plain", frames, none, _SPILLS)
     assert _files(plain) == _files(_written(tmp_path / "packed", records, none, _SPILLS))
+
+
+def test_files_say_which_columns_every_packet_has(tmp_path: Path) -> None:
+    """Levels that would tell nulls apart are not written where the whole source has none."""
+    packets = _packets(400).with_columns(dport=pl.lit(23, pl.UInt16))
+    packets = packets.with_columns(dport=pl.when(pl.int_range(pl.len()) != 399).then("dport"))
+    have = {"ts", "src", "proto", "ip_id"}
+    for kept, more in ((399, {"dport"}), (400, set())):
+        home = Home(tmp_path / str(kept))
+        writer = SourceWriter(home, "made", most_bytes=_SPILLS)
+        for first in range(0, kept, 100):
+            part = packets[first : min(first + 100, kept)]
+            writer.add(part, _refused(part).clear())
+        writer.finish("f" * 32, source="made", reading="r", ingested_at="2025-03-04T00:00:00")
+        files = list((home.root / "lake").rglob("packets/**/*.parquet"))
+        assert len(files) == 3
+        for file in files:
+            schema = pq.read_schema(file)
+            assert {one.name for one in schema if not one.nullable} == have | more
 
 
 def test_refused_rows_stay_in_order(tmp_path: Path) -> None:
