@@ -105,7 +105,9 @@ def _answer(work: Callable[[], Any]) -> Any:
 
 
 def _backfill(home: Path, days: int, jobs: int) -> None:
-    from dante.pipeline import backfill, ingest_declared, open_context
+    from dante.pipeline.backfill import backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.declared import ingest_declared
 
     import_module("dante.pipeline.backfill")._CHUNK = _CHUNK
     ingest_declared(open_context(home), jobs=jobs)

@@ -21,7 +21,9 @@ def ask_ours(packets: Path, scratch: Path, *, headers: bool) -> Told:
     """
     import duckdb
 
-    from dante.pipeline import backfill, ingest_files, open_context
+    from dante.pipeline.backfill import backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.ingest import ingest_files
     from dante.sources import Reading, find_files
 
     home = scratch / "home"

@@ -89,7 +89,7 @@ def _telescope(out: Path, senders: int, args: argparse.Namespace) -> Path:
 
 
 def _measure(packets: Path, home: Path) -> dict[str, Cost]:
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
 
     costs = {"ingest": _process(_DANTE, "ingest", str(packets), "--home", str(home))}
     days = open_context(home).days
@@ -122,7 +122,8 @@ def _process(code: str, *arguments: str) -> Cost:
 
 
 def _stage(name: str, home: str, day: str) -> None:
-    from dante.pipeline import open_context, stages
+    from dante.pipeline import stages
+    from dante.pipeline.context import open_context
 
     context, when = open_context(home), date.fromisoformat(day)
     if name != TRAINING:

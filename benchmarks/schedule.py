@@ -154,7 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=4321)
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args(arguments)
-    from dante.pipeline import backfill, ingest_declared, open_context
+    from dante.pipeline.backfill import backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.declared import ingest_declared
     from dante.simulate import Scenario, simulate
 
     days, began, ends = 9, time.monotonic(), {}

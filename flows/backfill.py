@@ -5,8 +5,9 @@ from datetime import date
 from prefect import flow
 
 from dante.errors import ContractBrokenError
-from dante.pipeline import Context, open_context, pending_files, plan_backfill
-from dante.pipeline.backfill import forget_days, publish_if_needed
+from dante.pipeline.backfill import forget_days, plan_backfill, publish_if_needed
+from dante.pipeline.context import Context, open_context
+from dante.pipeline.declared import pending_files
 from dante.pipeline.progress import Step
 from flows.day import go_through
 from flows.spread import ingest_spread, prepare_spread

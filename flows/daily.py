@@ -6,8 +6,9 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from dante.errors import NotEnoughDataError
-from dante.pipeline import open_context, prune
 from dante.pipeline.backfill import first_undone, record_missing, refuse_broken
+from dante.pipeline.context import open_context
+from dante.pipeline.retention import prune
 from flows.backfill import catch_up, take_in
 from tasks.policy import ensure_writer_slot
 from tasks.sources import wait_for

@@ -4,7 +4,7 @@ from datetime import date
 
 from prefect import flow
 
-from dante.pipeline import open_context
+from dante.pipeline.context import open_context
 from dante.pipeline.run import recorded
 from tasks import day as stage
 from tasks.policy import ensure_writer_slot, writer

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from prefect import flow
 
 from dante.errors import NotEnoughDataError
-from dante.pipeline import open_context
+from dante.pipeline.context import open_context
 from tasks.day import model
 
 __all__ = ["train"]

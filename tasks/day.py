@@ -7,7 +7,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from dante.errors import ContractBrokenError
-from dante.pipeline import open_context, stages
+from dante.pipeline import stages
+from dante.pipeline.context import open_context
 from dante.store.state import RunRecord
 from tasks.events import contract_broken, day_committed, threat_found
 from tasks.policy import RETRY

@@ -6,8 +6,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import task_run
 
-from dante.pipeline import open_context, progress
+from dante.pipeline import progress
 from dante.pipeline.backfill import prepare_days
+from dante.pipeline.context import open_context
 from tasks.policy import RETRY
 
 __all__ = ["prepare"]

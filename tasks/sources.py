@@ -6,8 +6,9 @@ from datetime import date
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from dante.pipeline import ingest_declared, open_context
 from dante.pipeline.arrival import seconds_to_wait
+from dante.pipeline.context import open_context
+from dante.pipeline.declared import ingest_declared
 from tasks.policy import RETRY
 
 __all__ = ["ingest", "ingest_part", "wait_for"]

@@ -4,7 +4,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from dante.errors import UnreachableError
-from dante.pipeline import open_context
+from dante.pipeline.context import open_context
 from dante.pipeline.webhook import tell_threats
 from tasks.policy import RETRY
 

@@ -1,13 +1,34 @@
 """The front door: `dante …`. Commands only ask the rooms below and show what they answer."""
 
+import atexit
 import gc
 import os
 import sys
+from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 
-def main() -> None:
+def command() -> NoReturn:
+    """The process of a command: `main`, and an end without farewell."""
+    code = 1
+
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    # Python takes all that was ever loaded apart before it ends, which takes longer than many a
+    # command. What is registered first is called last: whoever has to tidy up has done so.
+    atexit.register(leave)
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    sys.exit(code)
+
+
+def main() -> NoReturn:
     """Run the command line; the only place that turns errors into exit codes."""
     # Most of a short command is loading modules, and a tenth of that Python's search for garbage.
     gc.set_threshold(50_000)

@@ -74,7 +74,8 @@ def ingest(
 ) -> None:
     """Read files of packets into the lake; what cannot be read goes to quarantine."""
     from dante.cli.progress import progress
-    from dante.pipeline import Ingested, ingest_each, open_context, refuse_unread
+    from dante.pipeline.context import open_context
+    from dante.pipeline.ingest import Ingested, ingest_each, refuse_unread
     from dante.sources import Reading, find_files, load_mapping
 
     context = open_context(home)
@@ -113,7 +114,7 @@ def ingest(
 def _piped(home: "Home") -> "Iterator[Path]":
     """A file of what is piped in, while it is used."""
     from dante.errors import UsageError
-    from dante.pipeline import spooled
+    from dante.pipeline.spool import spooled
 
     if sys.stdin.isatty():
         raise UsageError("- reads what is piped in, and nothing is: zcat FILE | dante ingest -")

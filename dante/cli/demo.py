@@ -31,7 +31,9 @@ def demo(
 ) -> None:
     """Simulate a telescope (or take a file), find its campaigns, show the threats."""
     from dante.cli.progress import progress
-    from dante.pipeline import backfill, ingest_files, open_context
+    from dante.pipeline.backfill import backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.ingest import ingest_files
     from dante.report import write_report
     from dante.sources import Reading, find_files, load_mapping
     from dante.store.publish import read_lineage

@@ -210,7 +210,8 @@ def vectors(
 ) -> None:
     """Each sender of a span with its packets and its vector, for researchers."""
     from dante.export import checked_target, write_vectors
-    from dante.pipeline import open_context, span_vectors
+    from dante.pipeline.context import open_context
+    from dante.pipeline.vectors import span_vectors
 
     first_day, last_day = parse_day(first), parse_day(last)
     assert first_day is not None and last_day is not None

@@ -16,7 +16,7 @@ def backup(
     home: HomeOption = None,
 ) -> None:
     """Copy the state to a file, whole and of one moment, also while days are run."""
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
     from dante.store.backup import backup as backup_state
 
     days = backup_state(open_context(home).home, out)
@@ -28,8 +28,8 @@ def restore(
     home: HomeOption = None,
 ) -> None:
     """Put a backup in the place of the state, and publish it; the old one is kept beside it."""
-    from dante.pipeline import open_context
     from dante.pipeline.backfill import day_states, publish_if_needed
+    from dante.pipeline.context import open_context
     from dante.store.backup import restore as restore_state
 
     context = open_context(home)
@@ -43,8 +43,8 @@ def restore(
 
 def prune(home: HomeOption = None) -> None:
     """Remove packets and refused rows older than `[retention]` says, and what killed runs left."""
-    from dante.pipeline import open_context
-    from dante.pipeline import prune as prune_home
+    from dante.pipeline.context import open_context
+    from dante.pipeline.retention import prune as prune_home
 
     gone = prune_home(open_context(home))
     days = f" of {len(gone.days)} days, {gone.days[0]} to {gone.days[-1]}" if gone.days else ""

@@ -51,7 +51,7 @@ def import_(
 
     from dante.labels.book import save_labels
     from dante.labels.read import label_files, read_labels
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
 
     day = parse_day(as_of) or datetime.now(UTC).date()
     # Settings that are not understood are refused before anything is written.
@@ -93,8 +93,8 @@ def _tell(card: "Card", already: bool) -> None:
 
 
 def _stale(home: Path | None) -> "list[object]":
-    from dante.pipeline import open_context
     from dante.pipeline.backfill import day_states
+    from dante.pipeline.context import open_context
 
     return [day for day, state in day_states(open_context(home)).items() if state == "stale"]
 
@@ -103,7 +103,7 @@ def _publish_again(home: Path | None) -> None:
     """Show new labels in what is published, if anything is."""
     from datetime import date
 
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
     from dante.pipeline.stages import publish_lineage
 
     context = open_context(home)

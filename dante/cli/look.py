@@ -45,8 +45,9 @@ def status(home: HomeOption = None, form: Format = "table") -> None:
     """What is done, stale, waiting, broken, missing or quarantined, by month, and what is next."""
     import polars as pl
 
-    from dante.pipeline import open_context, pending_files
     from dante.pipeline.backfill import day_states, is_current
+    from dante.pipeline.context import open_context
+    from dante.pipeline.declared import pending_files
     from dante.store.manifests import ingests
 
     context = open_context(home)

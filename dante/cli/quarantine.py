@@ -27,7 +27,7 @@ def quarantine(
     """Rows that were refused: each reason, how many rows have it, and one of them as it came."""
     import polars as pl
 
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
     from dante.store.refused import count_refused
 
     context = open_context(home)

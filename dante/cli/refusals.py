@@ -8,7 +8,7 @@ from dante.cli.output import clean, say
 if TYPE_CHECKING:
     import polars as pl
 
-    from dante.pipeline import Ingested
+    from dante.pipeline.ingest import Ingested
     from dante.store.home import Home
 
 __all__ = ["kept_and_refused", "refuse_useless"]

@@ -17,7 +17,7 @@ def up(
     ] = 4200,
 ) -> None:
     """Have days run by themselves: server, pool, limit, deployments, worker, until Ctrl-C."""
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
     from flows.standing import standing
 
     context = open_context(home)

@@ -12,7 +12,7 @@ from dante.cli.options import Day, Direct, Format, HomeOption, Jobs, parse_day
 from dante.cli.output import emit, say
 
 if TYPE_CHECKING:
-    from dante.pipeline import Context
+    from dante.pipeline.context import Context
 
 __all__ = ["backfill", "rewind", "run", "train"]
 
@@ -24,7 +24,8 @@ def _through_prefect(wanted: bool | None) -> bool:
 def run(day: Day, home: HomeOption = None, prefect: Direct = None) -> None:
     """Run one day; if it was run before it is replaced, and later days become stale."""
     from dante.cli.progress import progress
-    from dante.pipeline import open_context, run_day
+    from dante.pipeline.context import open_context
+    from dante.pipeline.run import run_day
 
     wanted = parse_day(day)
     assert wanted is not None
@@ -79,8 +80,10 @@ def backfill(
 ) -> None:
     """Have every day of a span done; days already done are skipped."""
     from dante.cli.progress import progress
-    from dante.pipeline import backfill as backfill_days
-    from dante.pipeline import ingest_declared, open_context, plan_backfill
+    from dante.pipeline.backfill import backfill as backfill_days
+    from dante.pipeline.backfill import plan_backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.declared import ingest_declared
 
     first_day, last_day = parse_day(first), parse_day(last)
     assert first_day is not None and last_day is not None
@@ -135,7 +138,8 @@ def _tell_plan(context: "Context", first: date, last: date, on_broken: str, form
     """Show what a backfill would do with each day."""
     import polars as pl
 
-    from dante.pipeline import pending_files, plan_backfill
+    from dante.pipeline.backfill import plan_backfill
+    from dante.pipeline.declared import pending_files
 
     plan = plan_backfill(context, first, last, on_broken=on_broken)
     acts = (
@@ -168,7 +172,7 @@ def train(
     from datetime import timedelta
 
     from dante.errors import NotEnoughDataError
-    from dante.pipeline import open_context
+    from dante.pipeline.context import open_context
     from dante.pipeline.stages import model, plan_training
 
     context = open_context(home)
@@ -184,8 +188,8 @@ def train(
 
 def rewind(day: Day, home: HomeOption = None) -> None:
     """Take back a day and all after it; packets and models stay, a backfill makes them again."""
-    from dante.pipeline import open_context
-    from dante.pipeline import rewind as rewind_to
+    from dante.pipeline.context import open_context
+    from dante.pipeline.run import rewind as rewind_to
 
     wanted = parse_day(day)
     assert wanted is not None

@@ -97,6 +97,26 @@ def test_quick_start():
     assert len(loaded) < 700
 
 
+@pytest.mark.parametrize(("words", "code"), [(["--version"], 0), (["tracks", "--no-such"], 2)])
+def test_the_process_ends_at_once_and_whole(words: list[str], code: int) -> None:
+    """All is printed, all that wants to be called at the end is, and the exit code is main's."""
+    script = (
+        "import atexit, sys\n"
+        "from dante.cli import command\n"
+        "class Last:\n"
+        "    def __del__(self):\n        print('taken apart')\n"
+        f"sys.argv = ['dante', *{words}]\n"
+        "sys.modules['kept'] = Last()\n"
+        "import threading\n"
+        "threading.Timer(0.2, lambda: atexit.register(print, 'tidied up')).start()\n"
+        "command()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout.endswith("tidied up\n")
+    assert bool(done.stderr) == (code == 2)
+
+
 def test_commands_that_messages_name():
     """Every command that a message or a setting file tells people to type exists."""
     named = set()

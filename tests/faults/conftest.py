@@ -68,7 +68,9 @@ def views(home: Path) -> dict[str, list[tuple[object, ...]]]:
 @pytest.fixture(scope="session")
 def finished(packets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with both days done, and nothing ever amiss; to be copied."""
-    from dante.pipeline import backfill, ingest_files, open_context
+    from dante.pipeline.backfill import backfill
+    from dante.pipeline.context import open_context
+    from dante.pipeline.ingest import ingest_files
     from dante.sources import Reading
 
     home = tmp_path_factory.mktemp("finished") / "home"

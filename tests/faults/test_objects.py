@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 
 from dante.errors import ConfigError, DanteError, UnreachableError
-from dante.pipeline import backfill, ingest_declared, ingest_files, open_context, prune
+from dante.pipeline.backfill import backfill
+from dante.pipeline.context import open_context
+from dante.pipeline.declared import ingest_declared
+from dante.pipeline.ingest import ingest_files
+from dante.pipeline.retention import prune
 from dante.sources import Reading
 from dante.store import objects
 

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from dante.pipeline import backfill, ingest_files, open_context
+from dante.pipeline.backfill import backfill
+from dante.pipeline.context import open_context
+from dante.pipeline.ingest import ingest_files
 from dante.simulate import Scenario, simulate
 from dante.sources import Reading
 

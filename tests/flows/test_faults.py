@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dante.pipeline import backfill, ingest_files, open_context
+from dante.pipeline.backfill import backfill
+from dante.pipeline.context import open_context
+from dante.pipeline.ingest import ingest_files
 from dante.sources import Reading
 
 from .conftest import ROOT, SECRET

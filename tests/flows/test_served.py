@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from dante.errors import ContractBrokenError, NotEnoughDataError
-from dante.pipeline import ingest_files, open_context, rewind
 from dante.pipeline.backfill import day_states
+from dante.pipeline.context import open_context
+from dante.pipeline.ingest import ingest_files
+from dante.pipeline.run import rewind
 from dante.sources import Reading
 from dante.store.home import Home
 from dante.store.publish import read_lineage

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
-from dante.pipeline import backfill, open_context
-from dante.pipeline.backfill import day_states
+from dante.pipeline.backfill import backfill, day_states
+from dante.pipeline.context import open_context
 
 from .conftest import ROOT, SECRET, of_home
 

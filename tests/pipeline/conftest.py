@@ -10,7 +10,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from dante.pipeline import Context, backfill, ingest_files, open_context
+from dante.pipeline.backfill import backfill
+from dante.pipeline.context import Context, open_context
+from dante.pipeline.ingest import ingest_files
 from dante.simulate import Scenario, simulate
 from dante.sources import Reading
 from dante.store.publish import PUBLISHED, read_lineage

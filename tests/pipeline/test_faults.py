@@ -14,15 +14,11 @@ import polars as pl
 import pytest
 
 from dante.errors import BusyError, ContractBrokenError, DanteError, NotEnoughDataError
-from dante.pipeline import (
-    Context,
-    backfill,
-    ingest_declared,
-    open_context,
-    plan_backfill,
-    run_day,
-    stages,
-)
+from dante.pipeline import stages
+from dante.pipeline.backfill import backfill, plan_backfill
+from dante.pipeline.context import Context, open_context
+from dante.pipeline.declared import ingest_declared
+from dante.pipeline.run import run_day
 from dante.schema import PACKETS
 from dante.store.manifests import read_manifests
 from dante.store.publish import read_lineage
@@ -224,7 +220,8 @@ def test_a_killed_run_leaves_the_last_commit(telescope: "Telescope", done: Conte
     """A run killed before its commit changed nothing, and a backfill after it ends as ever."""
     code = (
         "import os, sys; from datetime import date\n"
-        "from dante.pipeline import open_context, rewind, run_day\n"
+        "from dante.pipeline.context import open_context\n"
+        "from dante.pipeline.run import rewind, run_day\n"
         "from dante.store.state import State\n"
         "context = open_context(sys.argv[1]); rewind(context, date(2025, 3, 7))\n"
         "State._replace_ingests = lambda *_: os.kill(os.getpid(), 9)\n"
@@ -335,7 +332,7 @@ def test_tracking_a_day_that_was_not_clustered_says_so(ingested: Make) -> None:
 
 def test_the_real_log_of_2013_goes_through(tmp_path: Path) -> None:
     """The AWS honeypot log: every row is a packet or refused, and its days are tracked."""
-    from dante.pipeline import ingest_file
+    from dante.pipeline.ingest import ingest_file
     from dante.sources import Reading, load_mapping
 
     log = REPO / ".." / "shared" / "data" / "marx" / "marx.csv.gz"

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from dante.errors import SourceError
-from dante.pipeline import ingest_files, open_context
+from dante.pipeline.context import open_context
+from dante.pipeline.ingest import ingest_files
 from dante.simulate import write_pcap
 from dante.sources import Reading
 
@@ -104,7 +105,8 @@ def test_a_killed_ingest_leaves_nothing_in_the_way(capture: Path, tmp_path: Path
     code = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from dante.pipeline import ingest_files, open_context\n"
+        "from dante.pipeline.context import open_context\n"
+        "from dante.pipeline.ingest import ingest_files\n"
         "from dante.sources import Reading\n"
         "from dante.store import lake, runs\n"
         "lake.Runs = lambda folder, most: runs.Runs(folder, 56 * 1000)\n"

@@ -11,15 +11,10 @@ import polars as pl
 import pytest
 
 from dante.errors import UsageError
-from dante.pipeline import (
-    Context,
-    backfill,
-    ingest_files,
-    open_context,
-    plan_backfill,
-    rewind,
-    run_day,
-)
+from dante.pipeline.backfill import backfill, plan_backfill
+from dante.pipeline.context import Context, open_context
+from dante.pipeline.ingest import ingest_files
+from dante.pipeline.run import rewind, run_day
 from dante.sources import Reading
 
 if TYPE_CHECKING:

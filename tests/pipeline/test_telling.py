@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from dante.errors import ConfigError, UnreachableError
-from dante.pipeline import Context, open_context, run_day
+from dante.pipeline.context import Context, open_context
 from dante.pipeline.doctor import examine
 from dante.pipeline.logs import JsonLines, of_run
 from dante.pipeline.progress import Pace, Step
+from dante.pipeline.run import run_day
 from dante.pipeline.webhook import tell_threats
 from dante.store.state import open_state
 

@@ -11,19 +11,12 @@ import polars as pl
 import pytest
 
 from dante.errors import ConfigError, ContractBrokenError, DanteError, UsageError
-from dante.pipeline import (
-    Context,
-    backfill,
-    ingest_declared,
-    open_context,
-    pending_files,
-    plan_backfill,
-    prune,
-    rewind,
-    run_day,
-)
 from dante.pipeline.arrival import awaited, seconds_to_wait
-from dante.pipeline.backfill import day_states, first_undone, is_current
+from dante.pipeline.backfill import backfill, day_states, first_undone, is_current, plan_backfill
+from dante.pipeline.context import Context, open_context
+from dante.pipeline.declared import ingest_declared, pending_files
+from dante.pipeline.retention import prune
+from dante.pipeline.run import rewind, run_day
 from dante.store.backup import backup, restore
 from dante.store.state import open_state
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dante.contracts import SENSOR_HOURS, load_contract
 from dante.errors import BusyError, DanteError, NotEnoughDataError
-from dante.pipeline import ingest_file
+from dante.pipeline.ingest import ingest_file
 from dante.schema import PACKETS
 from dante.sources import Reading
 from dante.store.home import Home, write_whole
