@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from dante.sources.spans import PAD, octets
+from dante.sources.spans import PAD, digits_of, octets
 
 __all__ = [
     "IsoShape",
@@ -27,7 +27,8 @@ __all__ = [
 _Bytes = npt.NDArray[np.uint8]
 _Ints = npt.NDArray[Any]
 _ZERO: Final = np.uint8(48)
-_DATE: Final = ((4, b"-"), (7, b"-"), (10, b" T"), (13, b":"), (16, b":"))
+_BYTE: Final = np.uint32(255)
+_DATE: Final = ((4, b"-"), (7, b"-"), (10, b" T"), (13, b":"))
 
 
 def _flat(text: pl.Series) -> tuple[_Bytes, npt.NDArray[np.int64]]:
@@ -99,7 +100,7 @@ def iso_times(text: pl.Series) -> tuple[pl.Series, bool] | None:
     shape = iso_shape(data[:size].tobytes())
     if shape is None:
         return None
-    micros, right = iso_micros(np.ascontiguousarray(data.reshape(-1, size).T), shape)
+    micros, right = iso_micros(data.reshape(-1, size), shape)
     series = pl.Series(text.name, micros)
     return series if right.all() else series.set(pl.Series(~right), None), shape.zone > 0
 
@@ -124,12 +125,51 @@ def iso_shape(text: bytes) -> IsoShape | None:
 
 
 def iso_micros(
-    table: _Bytes, shape: IsoShape
+    text: _Bytes, shape: IsoShape
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Times of one shape as µs since 1970, and which are such; `table` has a row a place."""
-    size, point, zone = table.shape[0], shape.fraction > 0, shape.zone
+    """Times of one shape as µs since 1970, and which are such; `text` has a row of bytes each.
+
+    Times that follow one another mostly share their minute and their zone: these are read once
+    for each run of times that do.
+    """
+    rows, size = text.shape
+    if not rows:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.bool_)
+
+    def words(place: int, kind: str) -> _Ints:
+        """The bytes of all rows at a place as numbers."""
+        return np.ndarray((rows,), kind, text.data, place, (size,))
+
+    zone = words(size - 8, "<u8") >> np.uint64(8 * (8 - shape.zone)) if shape.zone else None
+    shared = [words(0, "<u8"), words(8, "<u8"), *([] if zone is None else [zone])]
+    other = np.zeros(rows - 1, dtype=np.bool_)
+    for word in shared:
+        other |= word[1:] != word[:-1]
+    first = np.concatenate([[0], np.flatnonzero(other) + 1])
+    begin, fits = _minutes(np.ascontiguousarray(text[first].T), shape)
+    runs = np.diff(first, append=rows)
+    micros, right = np.repeat(begin, runs), np.repeat(fits, runs)
+
+    tail = words(15, "<u4")
+    tens, ones = (((tail >> np.uint32(shift)) & _BYTE) - np.uint32(48) for shift in (16, 24))
+    right &= ((tail >> np.uint32(8)) & _BYTE == ord(":")) & (tens < 6) & (ones < 10)
+    micros += (tens * np.uint32(10) + ones).astype(np.int64) * 1_000_000
+    if shape.fraction:
+        # Six digits are counted; those behind them only have to be some.
+        counted = min(shape.fraction, 6)
+        part, plain = digits_of(words(12 + counted, "<u8").copy(), counted)
+        right &= plain & (words(19, "u1") == ord("."))
+        micros += part.astype(np.int64) * 10 ** (6 - counted)
+        if shape.fraction > 6:
+            right &= digits_of(words(12 + shape.fraction, "<u8").copy(), shape.fraction - 6)[1]
+    return micros, right
+
+
+def _minutes(table: _Bytes, shape: IsoShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """As `iso_micros`, of all but seconds and what is behind them; `table` has a row a place."""
+    size, zone = table.shape[0], shape.zone
     right = np.ones(table.shape[1], dtype=np.bool_)
-    signs = [*_DATE, *([(19, b".")] if point else [])]
+    signs = list(_DATE)
     signs += (
         [(size - 1, b"Z")] if zone == 1 else [(size - 6, b"+-"), (size - 3, b":")] * (zone == 6)
     )
@@ -137,7 +177,7 @@ def iso_micros(
         right &= np.isin(table[place], list(allowed)) if allowed[1:] else table[place] == allowed[0]
     digits = table - _ZERO
     marks = {place for place, _ in signs}
-    for place in range(size):
+    for place in (*range(16), *range(size - zone, size)):
         if place not in marks:
             right &= digits[place] < 10
     month, day = two_digits(digits, 5), two_digits(digits, 8)
@@ -148,15 +188,16 @@ def iso_micros(
     months = np.where(right, months, 1)
     begins = firsts[months - 1]
     right &= (day >= 1) & (day <= firsts[months] - begins)
-    micros, fits = clock_micros(digits, 11, shape.fraction)
-    right &= fits
-    micros += (begins + day - 1).astype(np.int64) * 86_400_000_000
+    hour, minute = two_digits(digits, 11), two_digits(digits, 14)
+    right &= (hour < 24) & (minute < 60)
+    ahead = np.zeros(right.size, dtype=np.int32)
     if zone == 6:
         hours, minutes = two_digits(digits, size - 5), two_digits(digits, size - 2)
-        ahead = hours.astype(np.int32) * 60 + minutes
+        ahead += hours.astype(np.int32) * 60 + minutes
+        ahead[table[size - 6] == ord("-")] *= -1
         right &= (hours < 24) & (minutes < 60)
-        micros -= np.where(table[size - 6] == 45, -ahead, ahead) * np.int64(60_000_000)
-    return micros, right
+    whole = (begins + day - 1).astype(np.int64) * 1440 + hour.astype(np.int64) * 60
+    return (whole + minute - ahead) * 60_000_000, right
 
 
 def two_digits(digits: _Bytes, place: int) -> _Bytes:

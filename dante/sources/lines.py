@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-__all__ = ["MAX_LINE", "Dialect", "Odd", "Table", "decode", "read_block", "split_line"]
+__all__ = [
+    "MAX_LINE",
+    "Dialect",
+    "Odd",
+    "Table",
+    "count_byte",
+    "decode",
+    "read_block",
+    "split_line",
+]
 
 MAX_LINE: Final = 1 << 20
 """A line of this many bytes or more is refused."""
@@ -70,6 +79,13 @@ def decode(line: bytes) -> str:
     return line.decode("utf-8", errors="replace")
 
 
+def count_byte(block: bytes, byte: int) -> int:
+    """How often a byte is in a block: where it is in every line, sooner than `bytes.count`."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    parts = (data[start : start + _PIECE] for start in range(0, data.size, _PIECE))
+    return sum(int(np.count_nonzero(part == byte)) for part in parts)
+
+
 def split_line(line: str, dialect: Dialect) -> list[str]:
     """The fields of one line (RFC 4180).
 
@@ -84,7 +100,7 @@ def split_line(line: str, dialect: Dialect) -> list[str]:
 
 def read_block(block: bytes, dialect: Dialect) -> Table:
     """The rows of a block, which ends in a line feed."""
-    count = block.count(b"\n")
+    count = count_byte(block, _NEWLINE)
     if _is_regular(block, dialect, count):
         bare = block
     elif _is_quoted(block, dialect, count):
@@ -143,7 +159,7 @@ def _is_regular(block: bytes, dialect: Dialect, count: int) -> bool:
     The separators are right in sum; where no line has too many, none has too few.
     """
     return (
-        block.count(dialect.separator.encode()) == count * (dialect.fields - 1)
+        count_byte(block, ord(dialect.separator)) == count * (dialect.fields - 1)
         and (dialect.quote is None or dialect.quote.encode() not in block)
         and (not dialect.comment or dialect.comment.encode() not in block)
         and _is_utf8(block)
@@ -162,8 +178,8 @@ def _is_quoted(block: bytes, dialect: Dialect, count: int) -> bool:
     if (
         block[:1] != quote
         or block[1:2] in (separator, b"\n")
-        or block.count(quote) != 2 * dialect.fields * count
-        or block.count(separator) != count * (dialect.fields - 1)
+        or count_byte(block, quote[0]) != 2 * dialect.fields * count
+        or count_byte(block, separator[0]) != count * (dialect.fields - 1)
         or b"\r" in block
         or (dialect.comment and dialect.comment.encode() in block)
         or not _is_utf8(block)

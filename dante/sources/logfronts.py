@@ -96,12 +96,12 @@ class Front:
         found = np.flatnonzero(good)
         if found.size < begins.size:
             begins = begins[found]
-        table = pieces(lines.data, begins + self._begin, self._size).view(np.uint8)
-        table = np.ascontiguousarray(table.reshape(-1, self._size).T)
+        text = pieces(lines.data, begins + self._begin, self._size).view(np.uint8)
+        text = text.reshape(-1, self._size)
         if self.zoned is None:
-            times, right = _short_times(table, self._shape.fraction)
+            times, right = _short_times(np.ascontiguousarray(text.T), self._shape.fraction)
         else:
-            micros, right = iso_micros(table, self._shape)
+            micros, right = iso_micros(text, self._shape)
             times = Times(micros, np.zeros_like(micros))
         if right.all():
             return found, times

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PAD", "digits", "long_digits", "masked", "octets", "pieces", "text_of"]
+__all__ = ["PAD", "digits", "digits_of", "long_digits", "masked", "octets", "pieces", "text_of"]
 
 PAD: Final = 16
 """Bytes that data has in front of the first span."""
@@ -75,16 +75,20 @@ def masked(data: _Bytes, end: _Ints, size: _Ints) -> _Words:
 
 def digits(data: _Bytes, end: _Ints, size: _Ints) -> tuple[_Words, _Bools]:
     """Whole numbers of one to eight digits, and which spans are such."""
-    found = pieces(data, end - 8, 8).view("<u8")
-    found ^= _ZEROS
-    found &= _MASKS.take(size, mode="clip")
-    wrong = found + _CARRY
-    wrong |= found
+    return digits_of(pieces(data, end - 8, 8).view("<u8"), size)
+
+
+def digits_of(words: _Words, size: _Ints | int) -> tuple[_Words, _Bools]:
+    """As `digits`, from the eight bytes that end where the spans end, which are written over."""
+    words ^= _ZEROS
+    words &= _MASKS.take(size, mode="clip")
+    wrong = words + _CARRY
+    wrong |= words
     wrong &= _HIGH
     right: _Bools = wrong == 0
-    if size.size and not 1 <= size.min() <= size.max() <= 8:
+    if isinstance(size, np.ndarray) and size.size and not 1 <= size.min() <= size.max() <= 8:
         right &= (size >= 1) & (size <= 8)
-    return _sum(found), right
+    return _sum(words), right
 
 
 def long_digits(data: _Bytes, end: _Ints, size: _Ints) -> tuple[_Words, _Bools]:

@@ -11,7 +11,7 @@ import polars as pl
 from dante.errors import SourceError
 from dante.schema import PACKETS
 from dante.sources.batch import Batch, refuse
-from dante.sources.lines import MAX_LINE, Dialect, decode, read_block
+from dante.sources.lines import MAX_LINE, Dialect, count_byte, decode, read_block
 from dante.sources.streams import CutError, chunks
 
 __all__ = ["BLOCK", "Lines", "TextSource", "cut_row", "parts", "read_lines"]
@@ -19,6 +19,7 @@ __all__ = ["BLOCK", "Lines", "TextSource", "cut_row", "parts", "read_lines"]
 BLOCK: Final = 1 << 24
 """Bytes that are read at once."""
 
+_FEED: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
 # A byte that no text holds: each line is one field.
 _NONE: Final = "\x00"
@@ -113,10 +114,10 @@ class TextSource:
 
 def parts(block: bytes, limit: int) -> Iterator[bytes]:
     """A block in pieces of at most `limit` lines."""
-    if block.count(b"\n") <= limit:
+    if count_byte(block, _FEED) <= limit:
         yield block
         return
-    feeds = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == 10)
+    feeds = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == _FEED)
     start = 0
     for end in [*feeds[limit - 1 :: limit].tolist(), len(block) - 1]:
         if end >= start:

@@ -23,7 +23,7 @@ from dante.sources.columns import shown
 from dante.sources.flowrows import Layout, flow_batch
 from dante.sources.format import HEAD, Format, Head
 from dante.sources.interpret import Rules, rules
-from dante.sources.lines import Dialect, read_block
+from dante.sources.lines import Dialect, count_byte, read_block
 from dante.sources.reading import Reading
 from dante.sources.streams import first_bytes
 from dante.sources.text import TextSource, cut_row, parts
@@ -216,7 +216,7 @@ def _pieces(source: TextSource, limit: int) -> Iterator[_Piece]:
         for header, lines in log.pieces(block):
             for part in parts(lines, limit):
                 grid = None
-                if header is not None and header.is_usual and part.count(b"\n") >= _MANY:
+                if header is not None and header.is_usual and count_byte(part, 10) >= _MANY:
                     grid = cut_cells(part, header.separator, len(header.fields))
                 yield _Piece(header, part, grid)
 
