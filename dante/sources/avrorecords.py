@@ -11,7 +11,7 @@ from dante.sources.avro import AvroSource, Block
 from dante.sources.avrocolumns import Run, is_plain, read_run
 from dante.sources.avroschema import Kind, NotThereError, read_record
 
-__all__ = ["Records", "read_records"]
+__all__ = ["RecordReader", "Records"]
 
 # Bytes that are read as columns at once.
 _WINDOW: Final = 1 << 21
@@ -30,31 +30,39 @@ class Records:
     damage: str | None = None
 
 
-def read_records(source: AvroSource, wanted: Sequence[str]) -> Iterator[Records]:
-    """All records of a file in order, with the damage where it stands."""
-    reader = _Reader(source.record, wanted)
-    held: list[Block] = []
-    size = 0
-    for block in source.blocks(reader.fits):
-        if held and (block.damage is not None or size + len(block.data) > _WINDOW):
-            yield from reader.several(held)
-            held, size = [], 0
-        if block.damage is not None:
-            yield from reader.one(block)
-        elif block.count or block.data:
-            held.append(block)
-            size += len(block.data)
-    if held:
-        yield from reader.several(held)
+class RecordReader:
+    """Reads records of one type; several groups of blocks may be read at a time."""
 
-
-class _Reader:
     def __init__(self, kind: Kind, wanted: Sequence[str]) -> None:
+        """`kind` is the type, `wanted` are the fields asked for."""
         self._kind = kind
         self._wanted = tuple(wanted)
         self._plain = is_plain(kind)
 
+    def groups(self, source: AvroSource) -> Iterator[list[Block]]:
+        """A file's blocks in order, as many as are read at once; a damaged one by itself."""
+        held: list[Block] = []
+        size = 0
+        for block in source.blocks(self.fits):
+            if held and (block.damage is not None or size + len(block.data) > _WINDOW):
+                yield held
+                held, size = [], 0
+            if block.damage is not None:
+                yield [block]
+            elif block.count or block.data:
+                held.append(block)
+                size += len(block.data)
+        if held:
+            yield held
+
+    def read(self, group: list[Block]) -> Iterator[Records]:
+        """The records of a group in order, with the damage where it stands."""
+        if group[0].damage is not None:
+            return self._one(group[0])
+        return self._several(group)
+
     def fits(self, data: bytes, count: int) -> bool:
+        """Whether data is exactly so many records."""
         rows = 0
         for part in self._parts(data):
             rows += part.frame.height
@@ -62,7 +70,7 @@ class _Reader:
                 return False
         return rows == count
 
-    def several(self, blocks: list[Block]) -> Iterator[Records]:
+    def _several(self, blocks: list[Block]) -> Iterator[Records]:
         """Blocks with nothing known to be wrong, at once if their records fill them."""
         data = blocks[0].data if len(blocks) == 1 else b"".join(block.data for block in blocks)
         run = None
@@ -76,9 +84,9 @@ class _Reader:
                 yield self._plainly(run)
                 return
         for block in blocks:
-            yield from self.one(block)
+            yield from self._one(block)
 
-    def one(self, block: Block) -> Iterator[Records]:
+    def _one(self, block: Block) -> Iterator[Records]:
         """A block as far as it holds records, and what is wrong with it, if anything is."""
         rows = 0
         wrong = [block.damage] if block.damage is not None else []

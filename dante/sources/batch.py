@@ -16,6 +16,8 @@ MAX_RAW: Final = 4096
 """Characters of a refused row that are kept."""
 
 _MAX_BYTES: Final = 1 << 27
+# Rows that are worth what a batch costs by itself, and still fit into a processor's cache.
+_ENOUGH: Final = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Batch:
         """How many rows of the source this batch accounts for."""
         return self.given.height + self.refused.height
 
+    def behind(self, rows: int) -> "Batch":
+        """The same, numbered as so many rows stand in front of it."""
+        if not rows or not self.refused.height:
+            return self
+        return Batch(self.given, self.refused.with_columns(pl.col("row") + rows))
+
 
 def refuse(day: pl.Series, row: pl.Series, raw: list[str], reason: pl.Series) -> pl.DataFrame:
     """Quarantine rows from their parts, with `raw` cut to `MAX_RAW` characters."""
@@ -56,11 +64,14 @@ def refuse(day: pl.Series, row: pl.Series, raw: list[str], reason: pl.Series) ->
 
 
 def gather(batches: Iterable[Batch], limit: int) -> Iterator[Batch]:
-    """Join consecutive batches as long as they hold at most `limit` rows and 128 MiB together."""
+    """Join consecutive small batches as long as they hold at most `limit` rows and 128 MiB."""
     held: list[Batch] = []
     rows = size = 0
     for batch in batches:
         if not batch.rows:
+            continue
+        if not held and batch.rows >= min(_ENOUGH, limit):
+            yield batch
             continue
         # Hostile rows are kilobytes each: counted in rows alone, a batch could be gigabytes.
         more = int(batch.packets.estimated_size() + batch.refused.estimated_size())

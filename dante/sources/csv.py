@@ -17,11 +17,11 @@ from dante.sources.batch import Batch, gather, refuse
 from dante.sources.columns import choose_columns
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, interpret, rules
-from dante.sources.lines import Dialect, Table, read_block, split_line
+from dante.sources.lines import Dialect, read_block, split_line
 from dante.sources.mapping import FIELDS, Mapping
 from dante.sources.reading import Reading
 from dante.sources.text import BLOCK, TextSource, cut_row, parts
-from dante.store.ahead import ahead
+from dante.store.ahead import side_by_side
 
 __all__ = ["FORMAT", "guess_separator", "names_packets", "read_csv"]
 
@@ -55,21 +55,19 @@ def _batches(path: Path, mapping: Mapping, rule: Rules, limit: int) -> Iterator[
     chosen = {f: str(i) for f, i in choose_columns(path, names, mapping).items()}
     row = 0
     blocks = source.blocks(min(BLOCK, max(1 << 16, limit * 32)))
-    tables = (read_block(part, dialect) for block in blocks for part in parts(block, limit))
-    # Two hands: one cuts the next block into fields, the other makes packets of this one.
-    with closing(ahead(tables)) as cut:
-        for table in cut:
-            batch = _batch(table, dialect, chosen, rule, row)
-            row += table.rows
-            yield batch
+    pieces = (part for block in blocks for part in parts(block, limit))
+    with closing(side_by_side(lambda part: _batch(part, dialect, chosen, rule), pieces)) as made:
+        for batch in made:
+            yield batch.behind(row)
+            row += batch.rows
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
 
-def _batch(
-    table: Table, dialect: Dialect, chosen: dict[str, str], rule: Rules, before: int
-) -> Batch:
-    row = (pl.col("place").cast(pl.UInt64) + before + 1).alias("row")
+def _batch(part: bytes, dialect: Dialect, chosen: dict[str, str], rule: Rules) -> Batch:
+    """The rows of some lines, numbered from 1."""
+    table = read_block(part, dialect)
+    row = (pl.col("place").cast(pl.UInt64) + 1).alias("row")
     frame = table.frame.select(row, *(pl.col(c).alias(f) for f, c in chosen.items()))
     places = table.frame["place"]
     batch = interpret(frame, rule, lambda at: table.text(places.gather(at).to_list(), dialect))
@@ -80,7 +78,7 @@ def _batch(
     times = rule.times(pl.Series("ts", texts, dtype=pl.String))
     odd = refuse(
         times.dt.date(),
-        pl.Series([o.place + before + 1 for o in table.odd], dtype=pl.UInt64),
+        pl.Series([o.place + 1 for o in table.odd], dtype=pl.UInt64),
         table.text([o.place for o in table.odd], dialect),
         pl.Series([o.reason for o in table.odd], dtype=pl.String),
     )

@@ -1,6 +1,7 @@
 """Packets that a Linux firewall logged: lines of iptables, nftables and UFW in a system log."""
 
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ from dante.sources.streams import first_bytes
 from dante.sources.syslog import begin_with_time, calendar_time, local_zones, read_heads
 from dante.sources.text import TextSource, cut_row, parts, read_lines
 from dante.sources.years import Years, bare_dates, first_year
-from dante.store.ahead import ahead
+from dante.store.ahead import side_by_side
 
 __all__ = ["FORMAT", "read_firewall"]
 
@@ -56,10 +57,10 @@ def _batches(path: Path, reading: Reading, rule: Rules, limit: int) -> Iterator[
     source = TextSource(path)
     years, repeats, row = Years(year), Repeats(), 0
     # A mapping may say that values are written in other ways.
-    shapes = Shapes(rule if reading.mapping is None else None)
-    # Lines are taken apart one block ahead of what depends on the lines before them.
-    with closing(ahead(_parts(source, shapes, limit))) as pieces:
-        for part, records in pieces:
+    read = _Reader(rule if reading.mapping is None else None)
+    # Lines are taken apart ahead of what depends on the lines before them.
+    with closing(side_by_side(read, _pieces(source, limit))) as taken:
+        for part, records in taken:
             yield _judged(part, records, row, years, rule, repeats)
             row += part.rows
     if source.damage is not None:
@@ -85,13 +86,25 @@ class _Records:
     odd: pl.DataFrame
 
 
-def _parts(source: TextSource, shapes: Shapes, limit: int) -> Iterator[tuple[Part, _Records]]:
-    """The lines of each block, and what can be said of those that are left by itself."""
+def _pieces(source: TextSource, limit: int) -> Iterator[bytes]:
     for block in source.blocks(min(_BLOCK, max(1 << 16, limit * 256))):
-        for piece in parts(as_text(block), min(limit, _LINES)):
-            part = shapes.read(piece)
-            text, number = part.lines.text(part.rest), part.number[part.rest]
-            yield part, _records(text, number) if number.size else _no_records()
+        yield from parts(as_text(block), min(limit, _LINES))
+
+
+class _Reader:
+    """Takes lines apart, in several threads: each learns the shapes of lines by itself."""
+
+    def __init__(self, rule: Rules | None) -> None:
+        self._rule = rule
+        self._own = threading.local()
+
+    def __call__(self, piece: bytes) -> tuple[Part, _Records]:
+        """Some lines, and what can be said of those that are left by itself."""
+        if not hasattr(self._own, "shapes"):
+            self._own.shapes = Shapes(self._rule)
+        part: Part = self._own.shapes.read(piece)
+        text, number = part.lines.text(part.rest), part.number[part.rest]
+        return part, _records(text, number) if number.size else _no_records()
 
 
 @cache

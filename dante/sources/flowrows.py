@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,8 +11,9 @@ import polars as pl
 from dante.schema import PACKETS, QUARANTINE
 from dante.sources.batch import Batch, refuse
 from dante.sources.interpret import Rules, interpret
-from dante.sources.lines import Dialect, Table, read_block
+from dante.sources.lines import Dialect, read_block
 from dante.sources.text import BLOCK, TextSource, cut_row, parts
+from dante.store.ahead import side_by_side
 
 __all__ = [
     "NO_PACKETS",
@@ -80,19 +82,25 @@ def told_flags(flags: pl.Expr) -> pl.Expr:
 def read_flow_lines(source: TextSource, layout: Layout, rule: Rules, limit: int) -> Iterator[Batch]:
     """Batches of a file of lines, at most `limit` rows each."""
     dialect = Dialect(len(layout.names), layout.separator, None, None)
+    blocks = source.blocks(min(BLOCK, max(1 << 16, limit * 64)))
+    pieces = (part for block in blocks for part in parts(layout.dropped.sub(b"", block), limit))
+
+    def read(part: bytes) -> Batch:
+        return flow_batch(part, dialect, layout, rule)
+
     row = 0
-    for block in source.blocks(min(BLOCK, max(1 << 16, limit * 64))):
-        for part in parts(layout.dropped.sub(b"", block), limit):
-            table = read_block(part, dialect)
-            yield flow_batch(table, dialect, layout, rule, row)
-            row += table.rows
+    with closing(side_by_side(read, pieces)) as made:
+        for batch in made:
+            yield batch.behind(row)
+            row += batch.rows
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
 
-def flow_batch(table: Table, dialect: Dialect, layout: Layout, rule: Rules, before: int) -> Batch:
-    """The packets and refused rows of a block of lines, `before` rows being in front of it."""
-    row = (pl.col("place").cast(pl.UInt64) + before + 1).alias("row")
+def flow_batch(lines: bytes, dialect: Dialect, layout: Layout, rule: Rules) -> Batch:
+    """The packets and refused rows of some lines, numbered from 1."""
+    table = read_block(lines, dialect)
+    row = (pl.col("place").cast(pl.UInt64) + 1).alias("row")
     fields = [pl.col(str(layout.names.index(name))).alias(name) for name in layout.wanted]
     places = table.frame["place"]
     batch = judge(
@@ -106,7 +114,7 @@ def flow_batch(table: Table, dialect: Dialect, layout: Layout, rule: Rules, befo
     texts = [odd.fields[index].strip() if index < len(odd.fields) else None for odd in table.odd]
     odd = refuse(
         rule.times(pl.Series("ts", texts, dtype=pl.String)).dt.date(),
-        pl.Series([o.place + before + 1 for o in table.odd], dtype=pl.UInt64),
+        pl.Series([o.place + 1 for o in table.odd], dtype=pl.UInt64),
         table.text([o.place for o in table.odd], dialect),
         pl.Series([o.reason for o in table.odd], dtype=pl.String),
     )

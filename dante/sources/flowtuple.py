@@ -8,6 +8,7 @@ were. What is not the same in all packets of a record is null.
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,8 @@ import polars as pl
 
 from dante.errors import SourceError
 from dante.schema import ICMP, TCP, UDP
-from dante.sources.avro import AVRO, AvroSource
-from dante.sources.avrorecords import read_records
+from dante.sources.avro import AVRO, AvroSource, Block
+from dante.sources.avrorecords import RecordReader
 from dante.sources.avroschema import Kind
 from dante.sources.batch import Batch, gather
 from dante.sources.columns import shown
@@ -24,7 +25,7 @@ from dante.sources.flowrows import NO_PACKETS, damage_row, judge
 from dante.sources.format import Format, Head
 from dante.sources.interpret import Rules, rules
 from dante.sources.reading import Reading
-from dante.store.ahead import ahead
+from dante.store.ahead import side_by_side
 
 __all__ = ["FORMAT", "read_flowtuple"]
 
@@ -59,20 +60,30 @@ def read_flowtuple(path: Path, reading: Reading, *, rows_per_batch: int) -> Iter
 
 def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     source = AvroSource(path)
-    wanted = _fields(source)
+    reader = RecordReader(source.record, _fields(source))
+
+    def read(group: list[Block]) -> list[Batch | str]:
+        """The packets of a group, and what is damaged in between."""
+        found: list[Batch | str] = []
+        for records in reader.read(group):
+            if records.damage is not None:
+                found.append(records.damage)
+            for start in range(0, records.frame.height, limit):
+                found.append(_batch(records.frame.slice(start, limit), rule))
+        return found
+
     row = 0
     damaged: list[str] = []
     places = 0
-    # Two hands: one unpacks the next records, the other makes packets of these.
-    with closing(ahead(read_records(source, wanted))) as found:
-        for records in found:
-            if records.damage is not None:
+    with closing(side_by_side(read, reader.groups(source))) as groups:
+        for found in chain.from_iterable(groups):
+            if isinstance(found, str):
                 places += 1
                 if row and places > _MOST_DAMAGE + path.stat().st_size // _APART:
-                    why = f"too much damage, so the rest is not read: {records.damage}"
+                    why = f"too much damage, so the rest is not read: {found}"
                     yield damage_row(row + 1, why)
                     return
-                damaged.append(records.damage)
+                damaged.append(found)
                 if row or len(damaged) >= _MAX_HELD:
                     if not row:
                         break
@@ -84,10 +95,8 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
                 row += 1
                 yield damage_row(row, reason)
             damaged = []
-            for start in range(0, records.frame.height, limit):
-                part = records.frame.slice(start, limit)
-                yield _batch(part, row, rule)
-                row += part.height
+            yield found.behind(row)
+            row += found.rows
     if damaged:
         raise SourceError(f"{path}: not one record can be read ({damaged[0]})")
 
@@ -126,13 +135,13 @@ def _is_number(kind: Kind) -> bool:
     return kind.name in ("int", "long")
 
 
-def _batch(part: pl.DataFrame, before: int, rule: Rules) -> Batch:
+def _batch(part: pl.DataFrame, rule: Rules) -> Batch:
     frame = part.with_columns(
         pl.when(pl.col(unique) == 1).then(pl.col(common)).alias(name)
         for name, (unique, common) in _ALIKE.items()
         if common in part.columns and name not in part.columns
     )
-    row = pl.int_range(before + 1, before + 1 + frame.height, dtype=pl.UInt64).alias("row")
+    row = pl.int_range(1, 1 + frame.height, dtype=pl.UInt64).alias("row")
     table = frame.select(row, **_packet(frame.columns))
     return judge(table, rule, lambda at: _json(part, at))
 

@@ -18,7 +18,7 @@ import polars as pl
 from dante.errors import SourceError
 from dante.schema import QUARANTINE, empty_packets
 from dante.sources.batch import Batch, gather, refuse
-from dante.sources.cells import Grid, cut_cells
+from dante.sources.cells import cut_cells
 from dante.sources.columns import shown
 from dante.sources.flowrows import Layout, flow_batch
 from dante.sources.format import HEAD, Format, Head
@@ -29,7 +29,7 @@ from dante.sources.streams import first_bytes
 from dante.sources.text import TextSource, cut_row, parts
 from dante.sources.zeekcells import READ, conn_cells
 from dante.sources.zeekrecords import FIELDS, NEEDED, conn_packets
-from dante.store.ahead import ahead
+from dante.store.ahead import side_by_side
 
 __all__ = ["FORMAT", "read_zeek"]
 
@@ -187,25 +187,20 @@ def _has_others(block: bytes) -> bool:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Lines under one header, none of them blank, cut where they are as expected."""
+    """Lines under one header, none of them blank."""
 
     header: _Header | None
     lines: bytes
-    grid: Grid | None
 
 
 def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     source = TextSource(path)
     row = 0
-    # Two hands: one cuts the next lines into fields, the other makes packets of these.
-    with closing(ahead(_pieces(source, limit))) as pieces:
-        for piece in pieces:
-            batch = _batch(piece, rule)
-            if row and batch.refused.height:
-                refused = batch.refused.with_columns(pl.col("row") + row)
-                batch = Batch(batch.packets, refused)
+    pieces = _pieces(source, limit)
+    with closing(side_by_side(lambda piece: _batch(piece, rule), pieces)) as made:
+        for batch in made:
+            yield batch.behind(row)
             row += batch.rows
-            yield batch
     if source.damage is not None:
         yield cut_row(source, row + 1)
 
@@ -215,22 +210,20 @@ def _pieces(source: TextSource, limit: int) -> Iterator[_Piece]:
     for block in source.blocks(min(_BLOCK, max(1 << 16, limit * 128))):
         for header, lines in log.pieces(block):
             for part in parts(lines, limit):
-                grid = None
-                if header is not None and header.is_usual and count_byte(part, 10) >= _MANY:
-                    grid = cut_cells(part, header.separator, len(header.fields))
-                yield _Piece(header, part, grid)
+                yield _Piece(header, part)
 
 
 def _batch(piece: _Piece, rule: Rules) -> Batch:
     """The rows of a piece, numbered from 1."""
-    header, grid = piece.header, piece.grid
+    header = piece.header
     refusal = "too many headers" if header is None else header.refusal
     if header is None or refusal:
         return _refused(piece.lines, refusal or "")
     layout = header.layout()
     dialect = Dialect(len(layout.names), layout.separator, None, None)
-    if grid is None:
-        return flow_batch(read_block(piece.lines, dialect), dialect, layout, rule, 0)
+    if not header.is_usual or count_byte(piece.lines, 10) < _MANY:
+        return flow_batch(piece.lines, dialect, layout, rule)
+    grid = cut_cells(piece.lines, header.separator, len(header.fields))
     places = {name: place for place, name in enumerate(layout.names) if name[0] != "-"}
     packets, done = conn_cells(grid, places)
     packets = packets.with_columns(sensor=pl.lit(rule.sensor, dtype=pl.String))
@@ -238,7 +231,7 @@ def _batch(piece: _Piece, rule: Rules) -> Batch:
         return Batch(packets, pl.DataFrame(schema=QUARANTINE))
     at = grid.rows[done]
     left = np.delete(np.arange(grid.lines), at)
-    rest = flow_batch(read_block(grid.text(left), dialect), dialect, layout, rule, 0)
+    rest = flow_batch(grid.text(left), dialect, layout, rule)
     # A line is a packet or refused: those of the rest that are not refused are its packets.
     lost = rest.refused["row"].to_numpy().astype(np.int64) - 1
     order = np.argsort(np.concatenate([at, np.delete(left, lost)]), kind="stable")

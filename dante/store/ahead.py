@@ -82,8 +82,13 @@ def ahead(items: Iterator[_T], most: int = 1) -> Ahead[_T]:
     return Ahead(items, most)
 
 
+# More than a processor has cores do no harm, and many cores would wait for what goes on before and
+# behind; each holds an item besides.
+_HANDS: Final = 2
+
+
 def side_by_side(
-    work: Callable[[_T], _R], items: Iterable[_T], threads: int
+    work: Callable[[_T], _R], items: Iterable[_T], threads: int = _HANDS
 ) -> Generator[_R, None, None]:
     """What `work` makes of each item, in the order of the items, by so many threads at once.
 

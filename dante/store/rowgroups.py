@@ -19,8 +19,6 @@ from dante.store.compact import I64, LIST, STRUCT, Struct, read_struct, write_st
 __all__ = ["write_groups"]
 
 _T = TypeVar("_T")
-# More threads than the processor has cores do no harm, and many cores would wait for the sorting.
-_THREADS: Final = 2
 _MAGIC: Final = b"PAR1"
 
 # Values that come again and again, yet not row after row. Of others the first bytes of all, then
@@ -71,7 +69,7 @@ def write_groups(
         at = out.write(_MAGIC)
         groups: list[Struct] = []
         footer: Struct = {}
-        for group in side_by_side(lambda item: _made(table(item), schema), items, _THREADS):
+        for group in side_by_side(lambda item: _made(table(item), schema), items):
             footer = footer or group.footer
             (one,) = group.footer[_GROUPS][1][1]
             groups.append(_moved(one, at - len(_MAGIC), len(groups)))
