@@ -5,8 +5,8 @@
 For each format a file is made of packets that a telescope may see: many senders of few packets
 and few of many, on heavy-tailed ports. It is ingested by the command a user would type, into a new
 home, and read by the peers, each a process of its own on the same cores, from its start to its
-end. A peer only reads: it neither sorts nor writes anything. Of ours the best of `--repeats` runs
-counts.
+end. A peer only reads: it neither sorts nor writes anything; so does ours in "reading only", which
+makes canonical packets and drops them. Of ours the best of `--repeats` runs counts.
 
 Printed and written as JSON: rows a second by the clock and by the processor's time, the most memory
 that was in use, and how many times a peer's time is ours.
@@ -36,6 +36,7 @@ from dante.simulate import write_pcap
 __all__ = ["FORMATS", "Format", "Peer", "main", "packets"]
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+_ONLY: Final = "ours, reading only"
 _DAY: Final = 1_740_787_200_000_000
 
 
@@ -220,6 +221,19 @@ def _ours(path: Path, home: Path, options: Sequence[str]) -> Run:
     return _run([sys.executable, "-c", code, "ingest", str(path), "--home", str(home), *options])
 
 
+_READ: Final = """
+import sys
+from dante.sources import Reading, read_batches
+from dante.sources.mapping import load_mapping
+mapping = load_mapping(sys.argv[3]) if len(sys.argv) > 3 else None
+print(sum(batch.given.height for batch in read_batches(sys.argv[1], Reading(mapping=mapping))))
+"""
+
+
+def _reading(path: Path, options: Sequence[str]) -> Run:
+    return _run([sys.executable, "-c", _READ, str(path), *options])
+
+
 def measured(form: Format, made: pl.DataFrame, folder: Path, repeats: int) -> dict[str, Any]:
     """The figures of one format, with its file in a folder."""
     path, home = folder / f"made.{form.name}", folder / "home"
@@ -230,6 +244,8 @@ def measured(form: Format, made: pl.DataFrame, folder: Path, repeats: int) -> di
     for turn in range(repeats):
         took = _ours(path, home, form.options)
         best["ours"] = min(best.get("ours", took), took, key=lambda run: run.seconds)
+        took = _reading(path, form.options)
+        best[_ONLY] = min(best.get(_ONLY, took), took, key=lambda run: run.seconds)
         for name, command in commands.items():
             if command is not None and turn == 0:
                 best[name] = _run(command)
@@ -271,7 +287,8 @@ def _print(told: Sequence[dict[str, Any]]) -> None:
     for form in told:
         for name, run in form.items():
             if isinstance(run, dict):
-                goal = f"{form['goal']:,}/s" if name == "ours" else f"{run['goal']}×"
+                own = name in ("ours", _ONLY)
+                goal = f"{form['goal']:,}/s" if own else f"{run['goal']}×"
                 times = f"{run['times']}×" if "times" in run else ""
                 shown.add_row(
                     form["format"], name, f"{run['seconds']:.2f}",
