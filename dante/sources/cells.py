@@ -71,7 +71,11 @@ class Grid:
     def numbers(self, index: int) -> tuple[_Words, _Bools]:
         """Whole numbers of one to eight digits."""
         start, end = self._field(index)
-        return digits(self.data, end, end - start)
+        size = end - start
+        if size.size and size.max() == 1:  # counts, mostly
+            number = self.data[start] - np.uint8(48)
+            return number.astype(np.uint64), (number < 10) & (size == 1)
+        return digits(self.data, end, size)
 
     def times(self, index: int) -> tuple[_Ints, _Bools]:
         """Seconds with six decimals as microseconds; of seconds there are one to ten digits."""
@@ -88,9 +92,11 @@ class Grid:
         first = np.searchsorted(dots, start)
         stops = [dots[first], dots[first + 1], dots[first + 2], end]
         right = (stops[2] < end) & (dots[first + 3] >= end)
+        every = bool(right.all())
         number = np.zeros(start.size, dtype=np.uint32)
         for stop in stops:
-            stop = np.where(right, stop, start + 1)
+            if not every:
+                stop = np.where(right, stop, start + 1)
             octet, plain = octets(self.data, stop, stop - start)
             right &= plain
             number = (number << np.uint32(8)) | octet
