@@ -21,6 +21,7 @@ from dante.embedding.model import PortModel
 from dante.tracking.assign import Assigned, assign
 from dante.tracking.behaviour import behaviour_of, similarity
 from dante.tracking.decisions import day_decisions
+from dante.tracking.heirs import gone_over
 from dante.tracking.match import (
     Matches,
     Overlap,
@@ -207,7 +208,11 @@ def _match(
     usual = np.array([track.size for track in memory.tracks])
     grown = np.log((sizes[:, None] + 1) / (usual[None, :] + 1))
     since = np.array([track.first_day.toordinal() for track in memory.tracks])
-    return match_clusters(probability, numbers, same_day, overlap, grown, since, settings.track)
+    found = match_clusters(probability, numbers, same_day, overlap, grown, since, settings.track)
+    gone = gone_over(day, members, found.track, memory, settings)
+    gone[(found.heir >= 0) | np.isin(np.arange(len(gone)), found.heir)] = -1
+    track = np.where((found.track >= 0) & (gone[found.track] >= 0), gone[found.track], found.track)
+    return replace(found, track=track, heir=np.maximum(found.heir, gone))
 
 
 def _by_activity(matches: Matches, assigned: Assigned) -> NDArray[np.float64]:

@@ -126,6 +126,27 @@ def test_of_two_that_merge_the_older_goes_on(world: "World") -> None:
     assert after.lineage["track_id"].to_list() == [1]
 
 
+def test_a_few_that_are_left_do_not_hide_a_merger(world: "World") -> None:
+    """A track that shrinks to a handful as its senders work for another merges a day later."""
+    for number in (0, 1, 2):
+        world.day(number, [(range(40), A), (range(40, 80), B)])
+    left = [(range(76), [*A, *B]), (range(76, 80), B)]
+    assert _events(world.day(3, left)) == [(1, "continue", None), (2, "continue", None)]
+    found = world.day(4, left)
+    assert _events(found) == [(1, "continue", None), (2, "merge", 1)]
+    assert found.lineage["shared_senders"].to_list()[1] >= 36
+    assert set(found.memberships["track_id"]) == {1}
+
+
+def test_one_whose_senders_stay_away_is_not_merged(world: "World") -> None:
+    """A track that shrinks goes on if its senders are not seen at another's work."""
+    for number in (0, 1, 2):
+        world.day(number, [(range(40), A), (range(40, 80), B)])
+    for number in (3, 4, 5):
+        found = world.day(number, [([*range(40), *range(40, 48)], A), (range(76, 80), B)])
+        assert _events(found) == [(1, "continue", None), (2, "continue", None)]
+
+
 def test_one_that_does_what_it_did_is_not_taken_over(world: "World") -> None:
     """Where the cluster of two goes on as the younger did before, it stays the younger."""
     world.day(0, [(range(10), A)])

@@ -1,0 +1,84 @@
+"""Which other track works on with a track's senders, once these have gone over to it."""
+
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from dante.config import Settings
+from dante.tracking.track import Memory
+
+__all__ = ["gone_over"]
+
+# A track that has so little of its size left has dwindled.
+_LEFT: Final = 0.25
+# Days before its last full one that a track's senders are looked for: not all come every day.
+_BEFORE: Final = 1
+
+
+def gone_over(
+    day: date, activities: pl.DataFrame, of: NDArray[np.int64], memory: Memory, settings: Settings
+) -> NDArray[np.int64]:
+    """The heirs of tracks that dwindled by yesterday as their senders went over to another.
+
+    That a few are left hides a merger from a look at silent tracks: a sender of one packet is
+    still of the track that it was of before.
+
+    Args:
+        day: the day.
+        activities: `src` and `cluster_id` of the day's clusters.
+        of: (clusters,) position of the track that each continues, -1 for none.
+        memory: what was known before.
+        settings: thresholds.
+
+    Returns:
+        (tracks,) int64: the position of each one's heir, -1 for none.
+    """
+    heirs = np.full(len(memory.tracks), -1, dtype=np.int64)
+    yesterday = day - timedelta(days=1)
+    place = {track.track_id: column for column, track in enumerate(memory.tracks)}
+    going_on = set(of.tolist())
+    newest = memory.members.filter(pl.col("last_day") == yesterday)
+    for track_id, full in _dwindled(yesterday, memory, settings).items():
+        last = memory.members.filter(
+            (pl.col("track_id") == track_id)
+            & pl.col("last_day").is_between(full - timedelta(days=_BEFORE), full)
+        ).select("src")
+        heir = _most(last.join(newest, on="src")["track_id"], last.height, settings)
+        if heir is None or place[heir] not in going_on:
+            continue
+        today = activities.drop_nulls("cluster_id").join(last, on="src", how="semi")
+        working = of[today["cluster_id"].to_numpy()]
+        if (working == place[heir]).sum() >= settings.track.shared * max(1, working.size):
+            heirs[place[track_id]] = place[heir]
+    # An heir is one who goes on.
+    heirs[(heirs >= 0) & (heirs[heirs] >= 0)] = -1
+    return heirs
+
+
+def _dwindled(yesterday: date, memory: Memory, settings: Settings) -> dict[int, date]:
+    """The tracks that had few of their senders left yesterday, and when they still had them."""
+    awake = {track.track_id for track in memory.tracks if track.state == "active"}
+    first = yesterday - timedelta(days=settings.track.merge_after)
+    past = memory.past.filter(pl.col("day") >= first).group_by("track_id", maintain_order=True)
+    found: dict[int, date] = {}
+    for track_id, days, sizes in past.agg("day", "senders").iter_rows():
+        if track_id in awake and days[-1] == yesterday:
+            full = [one for one, n in zip(days, sizes, strict=True) if n * _LEFT >= sizes[-1]]
+            if full:
+                found[track_id] = full[-1]
+    return found
+
+
+def _most(tracks: pl.Series, whole: int, settings: Settings) -> int | None:
+    """The track that most of the senders seen are of, who must be a fair part of the whole."""
+    counts = tracks.value_counts().sort(pl.col("count"), "track_id", descending=[True, False])
+    if not counts.height:
+        return None
+    track_id: int
+    track_id, n = counts.row(0)
+    # A few of many prove nothing.
+    most = settings.track.shared * max(tracks.len(), whole / 2)
+    return track_id if n >= max(settings.cluster.min_senders, most) else None
