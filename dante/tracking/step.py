@@ -1,5 +1,6 @@
 """One day of tracking: the day's clusters and all that was known before make the day's events."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -247,25 +248,32 @@ def _fate(
 
 
 def _heir(track: Track, today: Today, memory: Memory, settings: Settings) -> tuple[int, int] | None:
-    """The track that most of a silent track's last senders work for today, and how many do."""
-    last = memory.members.filter(
-        (pl.col("track_id") == track.track_id) & (pl.col("last_day") == track.last_day)
-    )
-    now = last.join(today.members.select("src", "activity"), on="src")
-    heirs: dict[int, int] = {}
-    for activity, n in (
-        now.drop_nulls("activity").group_by("activity").len().sort("activity").rows()
-    ):
-        heir = int(today.assigned.tracks[activity])
-        if heir >= 0:
-            heirs[heir] = heirs.get(heir, 0) + n
+    """The track that most of a silent track's last senders have worked for since, and how many do.
+
+    Not all of them come every day, so each is asked for the last of these days that it was seen on.
+    """
+    theirs = memory.members.filter(pl.col("track_id") == track.track_id)
+    last = theirs.filter(pl.col("last_day") == track.last_day).select("src")
+    place = {other.track_id: column for column, other in enumerate(memory.tracks)}
+    since = {
+        src: place[track_id]
+        for src, track_id in memory.newest.filter(pl.col("last_day") > track.last_day)
+        .join(last, on="src", how="semi")
+        .select("src", "track_id")
+        .iter_rows()
+    }
+    now = today.members.join(last, on="src", how="semi").select("src", "activity")
+    for src, activity in now.iter_rows():
+        since[src] = -1 if activity is None else int(today.assigned.tracks[activity])
+    heirs = Counter(heir for heir in since.values() if heir >= 0)
     if not heirs:
         return None
-    best = max(heirs, key=lambda heir: (heirs[heir], -heir))
-    # Most of those seen today, who must be a fair part of all: a few of many prove nothing.
-    most = settings.track.shared * max(now.height, last.height / 2)
+    best = min(heirs, key=lambda heir: (-heirs[heir], heir))
+    # Most of those seen since, who must be a fair part of all: a few of many prove nothing.
+    most = settings.track.shared * max(len(since), last.height / 2)
     enough = heirs[best] >= max(settings.cluster.min_senders, most)
-    return (best, heirs[best]) if enough else None
+    lives = any(int(today.assigned.tracks[activity]) == best for activity in today.activities)
+    return (best, heirs[best]) if enough and lives else None
 
 
 def _sample(track: Track, memory: Memory) -> NDArray[np.uint64]:
