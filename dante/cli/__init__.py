@@ -14,18 +14,27 @@ def command() -> NoReturn:
     code = 1
 
     def leave() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        nonlocal code
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:  # closed before we came
+                    stream.flush()
+        except OSError:  # nobody reads it
+            code = code or 1
+        finally:
+            os._exit(code)
 
     # Python takes all that was ever loaded apart before it ends, which takes longer than many a
-    # command. What is registered first is called last: whoever has to tidy up has done so.
+    # command. What is registered first is called last: whoever we load has tidied up by then.
     atexit.register(leave)
     try:
         main()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1
-    sys.exit(code)
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
+    except KeyboardInterrupt:
+        code = 130
+        raise
 
 
 def main() -> NoReturn:

@@ -1,6 +1,6 @@
 """The records of an Avro file as columns: fast where they are plain, to the byte where not."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ class Records:
 
 
 class RecordReader:
-    """Reads records of one type; several groups of blocks may be read at a time."""
+    """Reads records of one type; several pieces of a file may be read at a time."""
 
     def __init__(self, kind: Kind, wanted: Sequence[str]) -> None:
         """`kind` is the type, `wanted` are the fields asked for."""
@@ -39,27 +39,28 @@ class RecordReader:
         self._wanted = tuple(wanted)
         self._plain = is_plain(kind)
 
-    def groups(self, source: AvroSource) -> Iterator[list[Block]]:
-        """A file's blocks in order, as many as are read at once; a damaged one by itself."""
+    def pieces(self, source: AvroSource) -> Iterator["list[Block] | Records"]:
+        """A file in order: blocks as many as are read at once, or of a larger or damaged one the
+        records, run after run.
+        """
         held: list[Block] = []
         size = 0
         for block in source.blocks(self.fits):
-            if held and (block.damage is not None or size + len(block.data) > _WINDOW):
+            alone = block.damage is not None or len(block.data) > _WINDOW
+            if held and (alone or size + len(block.data) > _WINDOW):
                 yield held
                 held, size = [], 0
-            if block.damage is not None:
-                yield [block]
+            if alone:
+                yield from self._one(block)
             elif block.count or block.data:
                 held.append(block)
                 size += len(block.data)
         if held:
             yield held
 
-    def read(self, group: list[Block]) -> Iterator[Records]:
-        """The records of a group in order, with the damage where it stands."""
-        if group[0].damage is not None:
-            return self._one(group[0])
-        return self._several(group)
+    def read(self, piece: "list[Block] | Records") -> Iterable[Records]:
+        """The records of a piece in order, with the damage where it stands."""
+        return (piece,) if isinstance(piece, Records) else self._several(piece)
 
     def fits(self, data: bytes, count: int) -> bool:
         """Whether data is exactly so many records."""
@@ -74,7 +75,7 @@ class RecordReader:
         """Blocks with nothing known to be wrong, at once if their records fill them."""
         data = blocks[0].data if len(blocks) == 1 else b"".join(block.data for block in blocks)
         run = None
-        if self._plain and data and len(data) <= _WINDOW:
+        if self._plain and data:
             run = read_run(self._kind, self._wanted, data)
         counts = np.cumsum([0, *(block.count for block in blocks)])
         if run is not None and run.size == len(data) and counts[-1] == run.begins.size:

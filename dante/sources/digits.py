@@ -169,7 +169,7 @@ def iso_micros(
 
 
 def _minutes(table: _Bytes, shape: IsoShape) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """As `iso_micros`, of all but seconds and what is behind them; `table` has a row a place."""
+    """As `iso_micros`, without seconds and their fraction; `table` has a row a place."""
     size, zone = table.shape[0], shape.zone
     right = np.ones(table.shape[1], dtype=np.bool_)
     signs = list(_DATE)

@@ -17,7 +17,7 @@ import polars as pl
 from dante.errors import SourceError
 from dante.schema import ICMP, TCP, UDP
 from dante.sources.avro import AVRO, AvroSource, Block
-from dante.sources.avrorecords import RecordReader
+from dante.sources.avrorecords import RecordReader, Records
 from dante.sources.avroschema import Kind
 from dante.sources.batch import Batch, gather
 from dante.sources.columns import shown
@@ -62,10 +62,10 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     source = AvroSource(path)
     reader = RecordReader(source.record, _fields(source))
 
-    def read(group: list[Block]) -> list[Batch | str]:
-        """The packets of a group, and what is damaged in between."""
+    def read(piece: list[Block] | Records) -> list[Batch | str]:
+        """The packets of a piece, and what is damaged in between."""
         found: list[Batch | str] = []
-        for records in reader.read(group):
+        for records in reader.read(piece):
             if records.damage is not None:
                 found.append(records.damage)
             for start in range(0, records.frame.height, limit):
@@ -75,8 +75,8 @@ def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
     row = 0
     damaged: list[str] = []
     places = 0
-    with closing(side_by_side(read, reader.groups(source))) as groups:
-        for found in chain.from_iterable(groups):
+    with closing(side_by_side(read, reader.pieces(source))) as made:
+        for found in chain.from_iterable(made):
             if isinstance(found, str):
                 places += 1
                 if row and places > _MOST_DAMAGE + path.stat().st_size // _APART:

@@ -92,18 +92,28 @@ def side_by_side(
 ) -> Generator[_R, None, None]:
     """What `work` makes of each item, in the order of the items, by so many threads at once.
 
-    One more than these is taken from `items` ahead. An error is raised in its item's place.
+    One more than these is taken from `items` ahead. An error is raised in its item's place, one of
+    `items` after what is made of those before; these are closed in the end if they are a generator.
     """
+    begun: deque[Future[_R]] = deque()
+    ahead_of, failed = iter(items), None
     with ThreadPoolExecutor(threads, "dante-side") as pool:
-        begun: deque[Future[_R]] = deque()
         try:
-            for item in items:
-                begun.append(pool.submit(work, item))
-                del item  # what was given away is not held on to
+            while failed is None:
+                try:
+                    begun.append(pool.submit(work, next(ahead_of)))
+                except StopIteration:
+                    break
+                except Exception as error:  # of the items: those before it come first
+                    failed = error
                 if len(begun) > threads:
                     yield begun.popleft().result()
             while begun:
                 yield begun.popleft().result()
+            if failed is not None:
+                raise failed
         finally:
             for left in begun:
                 left.cancel()
+            if isinstance(items, Generator):
+                items.close()

@@ -28,7 +28,7 @@ def gone_over(
 
     Args:
         day: the day.
-        activities: `src` and `cluster_id` of the day's clusters.
+        activities: `src` and `cluster_id` of the day's senders.
         of: (clusters,) position of the track that each continues, -1 for none.
         memory: what was known before.
         settings: thresholds.
@@ -41,7 +41,12 @@ def gone_over(
     place = {track.track_id: column for column, track in enumerate(memory.tracks)}
     going_on = set(of.tolist())
     newest = memory.members.filter(pl.col("last_day") == yesterday)
-    for track_id, full in _dwindled(yesterday, memory, settings).items():
+    clustered = activities.drop_nulls("cluster_id")
+    working = of[clustered["cluster_id"].to_numpy()]
+    for track_id, (full, size) in _dwindled(yesterday, memory, settings).items():
+        # One that others carry on, or that is back, has not gone over.
+        if (working == place[track_id]).sum() > _LEFT * size:
+            continue
         last = memory.members.filter(
             (pl.col("track_id") == track_id)
             & pl.col("last_day").is_between(full - timedelta(days=_BEFORE), full)
@@ -49,24 +54,26 @@ def gone_over(
         heir = _most(last.join(newest, on="src")["track_id"], last.height, settings)
         if heir is None or place[heir] not in going_on:
             continue
-        today = activities.drop_nulls("cluster_id").join(last, on="src", how="semi")
-        working = of[today["cluster_id"].to_numpy()]
-        if (working == place[heir]).sum() >= settings.track.shared * max(1, working.size):
+        theirs = working[clustered["src"].is_in(last["src"].implode()).to_numpy()]
+        if (theirs == place[heir]).sum() >= settings.track.shared * max(1, theirs.size):
             heirs[place[track_id]] = place[heir]
     # An heir is one who goes on.
     heirs[(heirs >= 0) & (heirs[heirs] >= 0)] = -1
     return heirs
 
 
-def _dwindled(yesterday: date, memory: Memory, settings: Settings) -> dict[int, date]:
-    """The tracks that had few of their senders left yesterday, and when they still had them."""
+def _dwindled(yesterday: date, memory: Memory, settings: Settings) -> dict[int, tuple[date, int]]:
+    """The tracks that had few of their senders left yesterday; when they still had them, and how
+    many.
+    """
     awake = {track.track_id for track in memory.tracks if track.state == "active"}
     first = yesterday - timedelta(days=settings.track.merge_after)
     past = memory.past.filter(pl.col("day") >= first).group_by("track_id", maintain_order=True)
-    found: dict[int, date] = {}
+    found: dict[int, tuple[date, int]] = {}
     for track_id, days, sizes in past.agg("day", "senders").iter_rows():
         if track_id in awake and days[-1] == yesterday:
-            full = [one for one, n in zip(days, sizes, strict=True) if n * _LEFT >= sizes[-1]]
+            known = zip(days, sizes, strict=True)
+            full = [(one, size) for one, size in known if size * _LEFT >= sizes[-1]]
             if full:
                 found[track_id] = full[-1]
     return found

@@ -76,8 +76,8 @@ class Matches:
 
     Attributes:
         track: (clusters,) int64: position of the track each cluster continues, -1 for none.
-        heir: (tracks,) int64: position of the older track that each one's senders work for from
-            today on, -1 for none.
+        heir: (tracks,) int64: position of the track that each one's senders work for now, which
+            ends by that; -1 for none.
         probability: (clusters, tracks) float64 that a cluster is the track.
         likeness: the numbers behind it, each (clusters, tracks).
     """

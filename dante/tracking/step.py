@@ -231,8 +231,8 @@ def _fate(
 ) -> tuple[Track, Event, int | None, int] | None:
     """What becomes of a track without senders today: the track, event, heir, shared senders."""
     away = (today.day - track.last_day).days
-    if (elder := int(today.heir[column])) >= 0:
-        activity = today.assigned.tracks.tolist().index(elder)
+    elder = int(today.heir[column])
+    if elder >= 0 and (activity := _activity(elder, today)) is not None:
         shared = int(today.overlap.shared[activity, column])
         return replace(track, state="ended"), "merge", elder, shared
     if track.state == "active":
@@ -250,7 +250,8 @@ def _fate(
 def _heir(track: Track, today: Today, memory: Memory, settings: Settings) -> tuple[int, int] | None:
     """The track that most of a silent track's last senders have worked for since, and how many do.
 
-    Not all of them come every day, so each is asked for the last of these days that it was seen on.
+    Not all of them come every day, so each is asked for the last of these days that it was a member
+    of anything on, and for today.
     """
     theirs = memory.members.filter(pl.col("track_id") == track.track_id)
     last = theirs.filter(pl.col("last_day") == track.last_day).select("src")
@@ -272,8 +273,12 @@ def _heir(track: Track, today: Today, memory: Memory, settings: Settings) -> tup
     # Most of those seen since, who must be a fair part of all: a few of many prove nothing.
     most = settings.track.shared * max(len(since), last.height / 2)
     enough = heirs[best] >= max(settings.cluster.min_senders, most)
-    lives = any(int(today.assigned.tracks[activity]) == best for activity in today.activities)
-    return (best, heirs[best]) if enough and lives else None
+    return (best, heirs[best]) if enough and _activity(best, today) is not None else None
+
+
+def _activity(column: int, today: Today) -> int | None:
+    """The activity by which a track goes on today."""
+    return next((a for a in today.activities if int(today.assigned.tracks[a]) == column), None)
 
 
 def _sample(track: Track, memory: Memory) -> NDArray[np.uint64]:

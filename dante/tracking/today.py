@@ -210,7 +210,9 @@ def _match(
     since = np.array([track.first_day.toordinal() for track in memory.tracks])
     found = match_clusters(probability, numbers, same_day, overlap, grown, since, settings.track)
     gone = gone_over(day, members, found.track, memory, settings)
+    # Of two that merge today neither goes over to a third, nor a third to the one that ends.
     gone[(found.heir >= 0) | np.isin(np.arange(len(gone)), found.heir)] = -1
+    gone[(gone >= 0) & (found.heir[gone] >= 0)] = -1
     track = np.where((found.track >= 0) & (gone[found.track] >= 0), gone[found.track], found.track)
     return replace(found, track=track, heir=np.maximum(found.heir, gone))
 

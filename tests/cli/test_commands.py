@@ -117,6 +117,20 @@ def test_the_process_ends_at_once_and_whole(words: list[str], code: int) -> None
     assert bool(done.stderr) == (code == 2)
 
 
+@pytest.mark.parametrize("closed", ["stdout", "stderr"])
+def test_a_closed_stream_is_no_error(closed: str) -> None:
+    """Daemons close them: nothing is said of that, and the exit code is what it is."""
+    code = (
+        "import os, sys\n"
+        f"sys.{closed} = None\n"
+        "from dante.cli import command\n"
+        "sys.argv = ['dante', '--version']\n"
+        "command()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_commands_that_messages_name():
     """Every command that a message or a setting file tells people to type exists."""
     named = set()

@@ -138,6 +138,19 @@ def test_a_few_that_are_left_do_not_hide_a_merger(world: "World") -> None:
     assert set(found.memberships["track_id"]) == {1}
 
 
+@pytest.mark.parametrize("back", [[*range(76, 80), *range(100, 160)], list(range(100, 160))])
+@pytest.mark.parametrize("taken", [A, [*A, *B]])
+def test_one_that_others_carry_on_is_not_merged(
+    world: "World", back: list[int], taken: list[int]
+) -> None:
+    """A track that lost nearly all its senders and is back with others is itself."""
+    for number in (0, 1, 2):
+        world.day(number, [(range(40), A), (range(40, 80), B)])
+    world.day(3, [(range(76), taken), (range(76, 80), B)])
+    found = world.day(4, [(range(76), taken), (back, B)])
+    assert _events(found) == [(1, "continue", None), (2, "continue", None)]
+
+
 def test_one_whose_senders_stay_away_is_not_merged(world: "World") -> None:
     """A track that shrinks goes on if its senders are not seen at another's work."""
     for number in (0, 1, 2):
