@@ -96,12 +96,12 @@ def side_by_side(
     `items` after what is made of those before; these are closed in the end if they are a generator.
     """
     begun: deque[Future[_R]] = deque()
-    ahead_of, failed = iter(items), None
+    left, failed = iter(items), None
     with ThreadPoolExecutor(threads, "dante-side") as pool:
         try:
             while failed is None:
                 try:
-                    begun.append(pool.submit(work, next(ahead_of)))
+                    begun.append(pool.submit(work, next(left)))
                 except StopIteration:
                     break
                 except Exception as error:  # of the items: those before it come first
@@ -113,7 +113,7 @@ def side_by_side(
             if failed is not None:
                 raise failed
         finally:
-            for left in begun:
-                left.cancel()
+            for one in begun:
+                one.cancel()
             if isinstance(items, Generator):
                 items.close()

@@ -1,5 +1,7 @@
 """Which other track works on with a track's senders, once these have gone over to it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from dante.config import Settings
 from dante.tracking.track import Memory
 
-__all__ = ["gone_over"]
+__all__ = ["gone_over", "most_are_of"]
 
 # A track that has so little of its size left has dwindled.
 _LEFT: Final = 0.25
@@ -51,12 +53,13 @@ def gone_over(
             (pl.col("track_id") == track_id)
             & pl.col("last_day").is_between(full - timedelta(days=_BEFORE), full)
         ).select("src")
-        heir = _most(last.join(newest, on="src")["track_id"], last.height, settings)
-        if heir is None or place[heir] not in going_on:
+        working_for = last.join(newest, on="src")["track_id"].to_list()
+        found = most_are_of(working_for, last.height, settings)
+        if found is None or (heir := place[found[0]]) not in going_on:
             continue
         theirs = working[clustered["src"].is_in(last["src"].implode()).to_numpy()]
-        if (theirs == place[heir]).sum() >= settings.track.shared * max(1, theirs.size):
-            heirs[place[track_id]] = place[heir]
+        if (theirs == heir).sum() >= settings.track.shared * max(1, theirs.size):
+            heirs[place[track_id]] = heir
     # An heir is one who goes on.
     heirs[(heirs >= 0) & (heirs[heirs] >= 0)] = -1
     return heirs
@@ -79,13 +82,15 @@ def _dwindled(yesterday: date, memory: Memory, settings: Settings) -> dict[int, 
     return found
 
 
-def _most(tracks: pl.Series, whole: int, settings: Settings) -> int | None:
-    """The track that most of the senders seen are of, who must be a fair part of the whole."""
-    counts = tracks.value_counts().sort(pl.col("count"), "track_id", descending=[True, False])
-    if not counts.height:
+def most_are_of(tracks: Sequence[int], whole: int, settings: Settings) -> tuple[int, int] | None:
+    """The track that most of the senders seen are of, and how many; None where they prove nothing.
+
+    `tracks` is of each sender seen, -1 for none; they must be a fair part of the `whole`.
+    """
+    counts = Counter(track for track in tracks if track >= 0)
+    if not counts:
         return None
-    track_id: int
-    track_id, n = counts.row(0)
+    best = min(counts, key=lambda track: (-counts[track], track))
     # A few of many prove nothing.
-    most = settings.track.shared * max(tracks.len(), whole / 2)
-    return track_id if n >= max(settings.cluster.min_senders, most) else None
+    most = settings.track.shared * max(len(tracks), whole / 2)
+    return (best, counts[best]) if counts[best] >= max(settings.cluster.min_senders, most) else None

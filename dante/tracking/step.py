@@ -1,6 +1,5 @@
 """One day of tracking: the day's clusters and all that was known before make the day's events."""
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -16,6 +15,7 @@ from dante.labels.names import track_name
 from dante.labels.scanners import BenignNetworks
 from dante.schema import address_text
 from dante.tracking.behaviour import behaviour_of, similarity, top_word
+from dante.tracking.heirs import most_are_of
 from dante.tracking.news import find_threats
 from dante.tracking.parting import Earlier, nothing_earlier
 from dante.tracking.sample import sample_senders
@@ -266,14 +266,8 @@ def _heir(track: Track, today: Today, memory: Memory, settings: Settings) -> tup
     now = today.members.join(last, on="src", how="semi").select("src", "activity")
     for src, activity in now.iter_rows():
         since[src] = -1 if activity is None else int(today.assigned.tracks[activity])
-    heirs = Counter(heir for heir in since.values() if heir >= 0)
-    if not heirs:
-        return None
-    best = min(heirs, key=lambda heir: (-heirs[heir], heir))
-    # Most of those seen since, who must be a fair part of all: a few of many prove nothing.
-    most = settings.track.shared * max(len(since), last.height / 2)
-    enough = heirs[best] >= max(settings.cluster.min_senders, most)
-    return (best, heirs[best]) if enough and _activity(best, today) is not None else None
+    found = most_are_of(list(since.values()), last.height, settings)
+    return None if found is None or _activity(found[0], today) is None else found
 
 
 def _activity(column: int, today: Today) -> int | None:
