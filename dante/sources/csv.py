@@ -6,7 +6,6 @@ but no line break. The number of a row counts from 1 after the header.
 
 import csv
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -20,8 +19,7 @@ from dante.sources.interpret import Rules, interpret, rules
 from dante.sources.lines import Dialect, read_block, split_line
 from dante.sources.mapping import FIELDS, Mapping
 from dante.sources.reading import Reading
-from dante.sources.text import BLOCK, TextSource, cut_row, parts
-from dante.store.ahead import side_by_side
+from dante.sources.text import BLOCK, TextSource, parts, read_pieces
 
 __all__ = ["FORMAT", "guess_separator", "names_packets", "read_csv"]
 
@@ -53,15 +51,9 @@ def _batches(path: Path, mapping: Mapping, rule: Rules, limit: int) -> Iterator[
     source = TextSource(path)
     dialect, names = _opening(source, mapping)
     chosen = {f: str(i) for f, i in choose_columns(path, names, mapping).items()}
-    row = 0
     blocks = source.blocks(min(BLOCK, max(1 << 16, limit * 32)))
     pieces = (part for block in blocks for part in parts(block, limit))
-    with closing(side_by_side(lambda part: _batch(part, dialect, chosen, rule), pieces)) as made:
-        for batch in made:
-            yield batch.behind(row)
-            row += batch.rows
-    if source.damage is not None:
-        yield cut_row(source, row + 1)
+    return read_pieces(source, pieces, lambda part: _batch(part, dialect, chosen, rule))
 
 
 def _batch(part: bytes, dialect: Dialect, chosen: dict[str, str], rule: Rules) -> Batch:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +11,7 @@ from dante.schema import PACKETS, QUARANTINE
 from dante.sources.batch import Batch, refuse
 from dante.sources.interpret import Rules, interpret
 from dante.sources.lines import Dialect, read_block
-from dante.sources.text import BLOCK, TextSource, cut_row, parts
-from dante.store.ahead import side_by_side
+from dante.sources.text import BLOCK, TextSource, parts, read_pieces
 
 __all__ = [
     "NO_PACKETS",
@@ -84,17 +82,7 @@ def read_flow_lines(source: TextSource, layout: Layout, rule: Rules, limit: int)
     dialect = Dialect(len(layout.names), layout.separator, None, None)
     blocks = source.blocks(min(BLOCK, max(1 << 16, limit * 64)))
     pieces = (part for block in blocks for part in parts(layout.dropped.sub(b"", block), limit))
-
-    def read(part: bytes) -> Batch:
-        return flow_batch(part, dialect, layout, rule)
-
-    row = 0
-    with closing(side_by_side(read, pieces)) as made:
-        for batch in made:
-            yield batch.behind(row)
-            row += batch.rows
-    if source.damage is not None:
-        yield cut_row(source, row + 1)
+    return read_pieces(source, pieces, lambda part: flow_batch(part, dialect, layout, rule))
 
 
 def flow_batch(lines: bytes, dialect: Dialect, layout: Layout, rule: Rules) -> Batch:

@@ -81,7 +81,7 @@ class OctetSource:
         self.read = 0
         # What is not compressed is read to where it is to lie, and not copied there.
         self._plain = path.open("rb", buffering=0) if compression(path) is None else None
-        self._chunks = chunks(path)
+        self._chunks = iter(()) if self._plain is not None else chunks(path)
 
     def window(self, behind: Window | None = None, used: int = 0) -> Window:
         """The bytes after the first `used` ones of the window before, and `WINDOW` more."""
@@ -102,6 +102,8 @@ class OctetSource:
                 data[size : size + more] = np.frombuffer(chunk, np.uint8)
             size += more
             last = not more
+        if last and self._plain is not None:
+            self._plain.close()
         self.read += size - len(held)
         data[size : size + _PAD] = 0
         return Window(data[: size + _PAD].data, size, self.read - size, last)

@@ -1,9 +1,10 @@
 """Files of lines: their bytes in blocks of whole lines, and what was wrong with their stream."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -13,12 +14,14 @@ from dante.schema import PACKETS
 from dante.sources.batch import Batch, refuse
 from dante.sources.lines import MAX_LINE, Dialect, count_byte, decode, read_block
 from dante.sources.streams import CutError, chunks
+from dante.store.ahead import side_by_side
 
-__all__ = ["BLOCK", "Lines", "TextSource", "cut_row", "parts", "read_lines"]
+__all__ = ["BLOCK", "Lines", "TextSource", "cut_row", "parts", "read_lines", "read_pieces"]
 
 BLOCK: Final = 1 << 24
 """Bytes that are read at once."""
 
+_P = TypeVar("_P")
 _FEED: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
 # A byte that no text holds: each line is one field.
@@ -155,6 +158,23 @@ def read_lines(block: bytes, before: int = 0, comment: str | None = None) -> Lin
         pl.Series([o.reason for o in table.odd], dtype=pl.String),
     )
     return Lines(table.frame.select(row, pl.col("0").alias("line")), odd, table.rows)
+
+
+def read_pieces(
+    source: TextSource, pieces: Iterable[_P], read: Callable[[_P], Batch]
+) -> Iterator[Batch]:
+    """What `read` makes of each piece of a file, in order, by several threads.
+
+    It numbers the rows of a piece from 1; they are numbered through the file here. A stream that
+    ended badly has a row of its own at the end.
+    """
+    row = 0
+    with closing(side_by_side(read, pieces)) as made:
+        for batch in made:
+            yield batch.behind(row)
+            row += batch.rows
+    if source.damage is not None:
+        yield cut_row(source, row + 1)
 
 
 def cut_row(source: TextSource, row: int) -> Batch:

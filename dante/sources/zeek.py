@@ -7,7 +7,6 @@ as `\x23`.
 
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -26,10 +25,9 @@ from dante.sources.interpret import Rules, rules
 from dante.sources.lines import Dialect, count_byte, read_block
 from dante.sources.reading import Reading
 from dante.sources.streams import first_bytes
-from dante.sources.text import TextSource, cut_row, parts
+from dante.sources.text import TextSource, parts, read_pieces
 from dante.sources.zeekcells import READ, conn_cells
 from dante.sources.zeekrecords import FIELDS, NEEDED, conn_packets
-from dante.store.ahead import side_by_side
 
 __all__ = ["FORMAT", "read_zeek"]
 
@@ -54,7 +52,10 @@ def read_zeek(path: Path, reading: Reading, *, rows_per_batch: int) -> Iterator[
     """
     rule = rules(replace(reading, mapping=None))
     _check_header(path)
-    return gather(_batches(path, rule, rows_per_batch), rows_per_batch)
+    source = TextSource(path)
+    pieces = _pieces(source, rows_per_batch)
+    batches = read_pieces(source, pieces, lambda piece: _batch(piece, rule))
+    return gather(batches, rows_per_batch)
 
 
 @dataclass(frozen=True)
@@ -191,18 +192,6 @@ class _Piece:
 
     header: _Header | None
     lines: bytes
-
-
-def _batches(path: Path, rule: Rules, limit: int) -> Iterator[Batch]:
-    source = TextSource(path)
-    row = 0
-    pieces = _pieces(source, limit)
-    with closing(side_by_side(lambda piece: _batch(piece, rule), pieces)) as made:
-        for batch in made:
-            yield batch.behind(row)
-            row += batch.rows
-    if source.damage is not None:
-        yield cut_row(source, row + 1)
 
 
 def _pieces(source: TextSource, limit: int) -> Iterator[_Piece]:
