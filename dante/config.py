@@ -104,6 +104,9 @@ class TrackSettings(_Section):
     same_day: Share = Field(
         0.3, description="and so probably is one activity with what continues that track today"
     )
+    newborn: Share = Field(
+        0.1, description="two clusters that are new, and so probably one activity, are one newborn"
+    )
     shared: Share = Field(0.5, description="share of senders that makes a split or merge")
     keep: Share = Field(0.8, description="what a day leaves of what was remembered before")
     few: int = Field(3, ge=1, description="senders by which a track awake is still seen")

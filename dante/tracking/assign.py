@@ -59,6 +59,7 @@ def assign(
     labels: NDArray[np.int64],
     groups: Sequence[Histogram],
     continued: NDArray[np.int64],
+    together: NDArray[np.int64],
     taken: NDArray[np.bool_],
     tracks: Sequence[Track],
     members: pl.DataFrame,
@@ -74,6 +75,7 @@ def assign(
         labels: (n,) their clusters, -1 for noise.
         groups: the clusters' histograms.
         continued: (clusters,) position of the track each continues, -1 for none.
+        together: (clusters,) the cluster that each new one begins with.
         taken: (tracks,) bool: those another has taken over, which nobody is of any more.
         tracks: all tracks.
         members: frame of `dante.tracking.track.MEMBERS`, each sender once.
@@ -86,7 +88,7 @@ def assign(
         track.state == "active" and not gone for track, gone in zip(tracks, taken, strict=True)
     ]
     live = [c for c, is_awake in enumerate(awake) if is_awake or c in met]
-    newborn = np.flatnonzero(continued < 0)
+    newborn = np.unique(together[continued < 0])
     of_track = np.array([*live, *[-1] * len(newborn)], dtype=np.int64)
     of_cluster = np.array([*[-1] * len(live), *newborn.tolist()], dtype=np.int64)
     if not len(of_track):
@@ -95,7 +97,7 @@ def assign(
     activity = np.array([place[c] for c in continued[continued >= 0].tolist()], dtype=np.int64)
     of_label = np.empty(len(groups), dtype=np.int64)
     of_label[continued >= 0] = activity
-    of_label[newborn] = len(live) + np.arange(len(newborn))
+    of_label[continued < 0] = len(live) + np.searchsorted(newborn, together[continued < 0])
     now = np.where(labels >= 0, of_label[labels], -1) if len(groups) else labels
     bonus = _bonus(evidence, now, [tracks[c] for c in live], len(newborn), members)
     remembered = [scaled(tracks[c].shown, settings.keep) for c in live]

@@ -78,12 +78,15 @@ class Matches:
         track: (clusters,) int64: position of the track each cluster continues, -1 for none.
         heir: (tracks,) int64: position of the track that each one's senders work for now, which
             ends by that; -1 for none.
+        together: (clusters,) int64: of those that continue none, the first that is new today with
+            each and one activity with it; any other's own place.
         probability: (clusters, tracks) float64 that a cluster is the track.
         likeness: the numbers behind it, each (clusters, tracks).
     """
 
     track: NDArray[np.int64]
     heir: NDArray[np.int64]
+    together: NDArray[np.int64]
     probability: NDArray[np.float64]
     likeness: Likeness
 
@@ -206,8 +209,8 @@ def match_clusters(
     neither did alone, the older goes on; then clusters left over join the track that most of
     their senders were in, the likeliest of those that nothing continues and most of whose senders
     they have, or the one they likeliest are of, unless they are plainly another activity than what
-    continues that track today. Whether a track is then two is told by several
-    days (`dante.tracking.parting`).
+    continues that track today; and those that are new are one where they most
+    likely are. Whether a track is then two is told by several days (`dante.tracking.parting`).
 
     Args:
         probability: (clusters, tracks), from `probabilities`.
@@ -223,7 +226,7 @@ def match_clusters(
     track = np.full(len(probability), -1, dtype=np.int64)
     heir = np.full(probability.shape[1], -1, dtype=np.int64)
     if not probability.size:
-        return Matches(track, heir, probability, likeness)
+        return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
     odds = np.log(probability) - np.log1p(-probability)
     surplus = np.maximum(odds - np.log(settings.match / (1 - settings.match + 1e-9)), 0)
     # Of several tracks that it may be, a cluster is rather one of its size.
@@ -252,7 +255,22 @@ def match_clusters(
         probable = probability[row, likeliest] >= settings.fragment
         if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
-    return Matches(track, heir, probability, likeness)
+    return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
+
+
+def _together(
+    track: NDArray[np.int64], same_day: NDArray[np.float64], settings: TrackSettings
+) -> NDArray[np.int64]:
+    """The first cluster that each new one begins with; the others' own places.
+
+    Two of the same ports that are both new today need less to be one than any two of a day.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    new = track < 0
+    one = new[:, None] & new[None, :] & (same_day > settings.newborn)
+    _, group = connected_components(one, directed=False)
+    return np.unique(group, return_index=True)[1][group]
 
 
 def _elders(

@@ -82,6 +82,7 @@ def compare_day(
         labels,
         groups,
         matches.track,
+        matches.together,
         matches.heir >= 0,
         memory.tracks,
         memory.newest,
@@ -186,7 +187,8 @@ def _match(
     if not groups or not memory.tracks:
         none = np.zeros((len(groups), len(memory.tracks)))
         nobody = np.full(len(memory.tracks), -1, dtype=np.int64)
-        return Matches(np.full(len(groups), -1, dtype=np.int64), nobody, none, {})
+        fresh = np.full(len(groups), -1, dtype=np.int64)
+        return Matches(fresh, nobody, np.arange(len(groups)), none, {})
     everyday_share = settings.cluster.everyday_share
     clustered = members.drop_nulls("cluster_id").select("src", "cluster_id")
     sizes = np.bincount(labels[labels >= 0]).astype(np.int64)
