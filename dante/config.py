@@ -104,6 +104,9 @@ class TrackSettings(_Section):
     same_day: Share = Field(
         0.3, description="and so probably is one activity with what continues that track today"
     )
+    piece: Share = Field(
+        0.5, description="one that so probably is one activity with it joins whatever it was before"
+    )
     newborn: Share = Field(
         0.1, description="two clusters that are new, and so probably one activity, are one newborn"
     )

@@ -255,6 +255,11 @@ def match_clusters(
         probable = probability[row, likeliest] >= settings.fragment
         if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
+            continue
+        rows_of_main = list(main.values())
+        closest = int(same_day[row, rows_of_main].argmax()) if main else -1
+        if main and same_day[row, rows_of_main[closest]] > settings.piece:
+            track[row] = list(main)[closest]
     return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
 
 
