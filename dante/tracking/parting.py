@@ -4,7 +4,7 @@ A track is looked at when its senders are in several clusters or use ports it wa
 once a week in any case.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -129,6 +129,10 @@ def part_tracks(
     past = earlier(pl.Series("src", old, pl.UInt64))
     now = assigned.labels.copy()
     parted: dict[int, Parted] = {}
+    continued: list[int] = []
+    place = {column: a for a, column in enumerate(assigned.tracks.tolist()) if column >= 0}
+    asleep = [c for c, track in enumerate(memory.tracks) if track.state == "asleep"]
+    candidates = sorted({*place, *asleep})
     for activity, before, company, sample in zip(due, known, companies, samples, strict=True):
         parent = int(assigned.tracks[activity])
         rows = _rows(ground, past, sample, before, now, activity)
@@ -148,14 +152,18 @@ def part_tracks(
         # Who was there before keeps the track, be they fewer now.
         if away.sum() / leaves.sum() > (~away).sum() / stays.sum() + 1:
             leaves, away = stays, ~away
-        if (living := _living(ground, leaves, activity, assigned)) is not None:
-            now[leaves] = living
+        known = _known_track(ground, leaves, [c for c in candidates if c != parent])
+        if known is not None and known in place:
+            now[leaves] = place[known]
             continue
         # Who comes from other tracks makes no new one: it is a merge, or a mistake of today.
         if 2 * np.isin(evidence.src[leaves], _elsewhere(ground, parent)).sum() >= leaves.sum():
             continue
         fresh = len(assigned.tracks) + len(parted)
         now[leaves] = fresh
+        continued.append(-1 if known is None else known)
+        if known is not None:
+            place[known] = fresh
         unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
         parted[fresh] = Parted(
             parent=parent,
@@ -163,11 +171,10 @@ def part_tracks(
             theirs=_shown(earlier_rows.filter(~away), settings.track.keep),
             new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
         )
-    none = np.full(len(parted), -1, dtype=np.int64)
     added = replace(
         assigned,
-        tracks=np.append(assigned.tracks, none),
-        clusters=np.append(assigned.clusters, none),
+        tracks=np.append(assigned.tracks, np.array(continued, dtype=np.int64)),
+        clusters=np.append(assigned.clusters, np.full(len(parted), -1, dtype=np.int64)),
         labels=now,
     )
     return added, parted
@@ -274,17 +281,16 @@ def _other(
     return None
 
 
-def _living(
-    ground: _Ground, leaves: NDArray[np.bool_], activity: int, assigned: Assigned
+def _known_track(
+    ground: _Ground, leaves: NDArray[np.bool_], columns: Sequence[int]
 ) -> int | None:
-    """The other activity of today that a part is, if it is one."""
-    others = [a for a, c in enumerate(assigned.tracks.tolist()) if c >= 0 and a != activity]
-    if not others:
+    """The position of the track, of those at some positions, that a part is, if it is one."""
+    if not columns:
         return None
-    nobody = np.zeros((1, len(others)))
+    nobody = np.zeros((1, len(columns)))
     odds, _ = probabilities(
         [histogram(ground.evidence, np.flatnonzero(leaves))],
-        [ground.memory.tracks[int(assigned.tracks[a])] for a in others],
+        [ground.memory.tracks[c] for c in columns],
         Overlap(nobody.astype(np.int64), nobody, nobody),
         ground.model,
         ground.evidence,
@@ -293,7 +299,7 @@ def _living(
         min_senders=ground.least,
     )
     best = int(odds[0].argmax())
-    return others[best] if odds[0, best] >= _IS else None
+    return columns[best] if odds[0, best] >= _IS else None
 
 
 def _shown(rows: pl.DataFrame, keep: float) -> Histogram | None:
