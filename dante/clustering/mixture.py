@@ -97,11 +97,19 @@ class Crowd:
         return np.asarray(self.hours @ np.log(odds))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen = self.does(part)
-        odds = np.log((seen + 1 / _WORDS) / (seen.sum() + 1))
-        telling = self.telling
-        told = telling.data * odds[telling.indices]
-        return np.asarray(np.bincount(self._told, told, minlength=len(self)), dtype=np.float64)
+        """Nobody of the part is known by what he shows himself."""
+        seen, mine = self.does(part), part[self._shown]
+        shares, telling = self.shares, self.telling
+        others = np.maximum(seen[shares.indices] - shares.data * mine, 0)
+        whole = seen.sum() - self._own * part
+        odds = np.log((others + 1 / _WORDS) / (whole + 1)[self._shown])
+        told = telling.data * odds
+        return np.asarray(np.bincount(self._shown, told, minlength=len(self)), dtype=np.float64)
+
+    @cached_property
+    def _own(self) -> NDArray[np.float64]:
+        """What each sender shows of ports, of all words together."""
+        return np.bincount(self._shown, self.shares.data, minlength=len(self))
 
     def does(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
         """How much of each word a part shows, (w,)."""
@@ -114,11 +122,6 @@ class Crowd:
     def _shown(self) -> NDArray[np.int64]:
         """The sender of each entry of `shares`."""
         return np.repeat(np.arange(len(self)), np.diff(self.shares.indptr))
-
-    @cached_property
-    def _told(self) -> NDArray[np.int64]:
-        """The sender of each entry of `telling`."""
-        return np.repeat(np.arange(len(self)), np.diff(self.telling.indptr))
 
 
 @dataclass(frozen=True)
