@@ -92,9 +92,9 @@ class Crowd:
         return np.asarray(np.log(odds))
 
     def _hours(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen = self.hours[part].sum(axis=0)
-        odds = (smooth_hours(seen) + 1 / HOURS) / (seen.sum() + 1)
-        return np.asarray(self.hours @ np.log(odds))
+        seen = self.hours[part].sum(axis=0) - self.hours * part[:, None]
+        odds = (smooth_hours(np.maximum(seen, 0)) + 1 / HOURS) / (seen.sum(axis=1) + 1)[:, None]
+        return np.asarray((self.hours * np.log(odds)).sum(axis=1))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Nobody of the part is known by what he shows himself."""
