@@ -60,7 +60,11 @@ class Crowd:
         return len(self.network)
 
     def kinds(self, part: NDArray[np.bool_]) -> tuple[NDArray[np.float64], ...]:
-        """How likely each is, were it of a part, by networks, hours and ports: (n,) logarithms."""
+        """How likely each is, were it of a part, by networks, hours and ports: (n,) logarithms.
+
+        Nobody of the part is known by what he shows himself: of a few, that would tell each as one
+        of his own part, whatever the parts.
+        """
         return self._networks(part), self._hours(part), self._ports(part)
 
     @cached_property
@@ -81,10 +85,7 @@ class Crowd:
         ]
 
     def _networks(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Log of how many times likelier than anybody each is in its network, were it of a part.
-
-        Nobody of the part is known by his own network.
-        """
+        """Log of how many times likelier than anybody each is in its network, were it of a part."""
         size = int(part.sum())
         seen = np.bincount(self.network[part], minlength=int(self.network.max()) + 1)
         new = min((int((seen == 1).sum()) + 0.5) / (size + 1), 1.0)
@@ -97,7 +98,6 @@ class Crowd:
         return np.asarray((self.hours * np.log(odds)).sum(axis=1))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Nobody of the part is known by what he shows himself."""
         seen, mine = self.does(part), part[self._shown]
         shares, telling = self.shares, self.telling
         others = np.maximum(seen[shares.indices] - shares.data * mine, 0)
@@ -109,7 +109,8 @@ class Crowd:
     @cached_property
     def _own(self) -> NDArray[np.float64]:
         """What each sender shows of ports, of all words together."""
-        return np.bincount(self._shown, self.shares.data, minlength=len(self))
+        own = np.bincount(self._shown, self.shares.data, minlength=len(self))
+        return np.asarray(own, dtype=np.float64)
 
     def does(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
         """How much of each word a part shows, (w,)."""

@@ -256,10 +256,9 @@ def match_clusters(
         if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
             continue
-        rows_of_main = list(main.values())
-        closest = int(same_day[row, rows_of_main].argmax()) if main else -1
-        if main and same_day[row, rows_of_main[closest]] > settings.piece:
-            track[row] = list(main)[closest]
+        closest = max(main, key=lambda c: float(same_day[row, main[c]]), default=-1)
+        if closest >= 0 and same_day[row, main[closest]] > settings.piece:
+            track[row] = closest
     return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
 
 
@@ -275,7 +274,8 @@ def _together(
     new = track < 0
     one = new[:, None] & new[None, :] & (same_day > settings.newborn)
     _, group = connected_components(one, directed=False)
-    return np.unique(group, return_index=True)[1][group]
+    _, first = np.unique(group, return_index=True)
+    return np.asarray(first[group], dtype=np.int64)
 
 
 def _elders(

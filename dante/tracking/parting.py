@@ -99,7 +99,8 @@ def part_tracks(
 ) -> tuple[Assigned, dict[int, Parted]]:
     """The day's activities after tracks that are two actors were parted.
 
-    A part that is another track of today goes there; any other is an activity of its own.
+    A part that is another track of today goes there; one that is a track asleep is its return; any
+    other begins a track.
 
     Args:
         day: the day.
@@ -152,18 +153,18 @@ def part_tracks(
         # Who was there before keeps the track, be they fewer now.
         if away.sum() / leaves.sum() > (~away).sum() / stays.sum() + 1:
             leaves, away = stays, ~away
-        known = _known_track(ground, leaves, [c for c in candidates if c != parent])
-        if known is not None and known in place:
-            now[leaves] = place[known]
+        track = _track_of(ground, leaves, [c for c in candidates if c != parent])
+        if track in place:
+            now[leaves] = place[track]
             continue
         # Who comes from other tracks makes no new one: it is a merge, or a mistake of today.
         if 2 * np.isin(evidence.src[leaves], _elsewhere(ground, parent)).sum() >= leaves.sum():
             continue
         fresh = len(assigned.tracks) + len(parted)
         now[leaves] = fresh
-        continued.append(-1 if known is None else known)
-        if known is not None:
-            place[known] = fresh
+        continued.append(track)
+        if track >= 0:
+            place[track] = fresh
         unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
         parted[fresh] = Parted(
             parent=parent,
@@ -281,12 +282,10 @@ def _other(
     return None
 
 
-def _known_track(
-    ground: _Ground, leaves: NDArray[np.bool_], columns: Sequence[int]
-) -> int | None:
-    """The position of the track, of those at some positions, that a part is, if it is one."""
+def _track_of(ground: _Ground, leaves: NDArray[np.bool_], columns: Sequence[int]) -> int:
+    """The position of the track, of those at some positions, that a part is; -1 for none."""
     if not columns:
-        return None
+        return -1
     nobody = np.zeros((1, len(columns)))
     odds, _ = probabilities(
         [histogram(ground.evidence, np.flatnonzero(leaves))],
@@ -299,7 +298,7 @@ def _known_track(
         min_senders=ground.least,
     )
     best = int(odds[0].argmax())
-    return columns[best] if odds[0, best] >= _IS else None
+    return columns[best] if odds[0, best] >= _IS else -1
 
 
 def _shown(rows: pl.DataFrame, keep: float) -> Histogram | None:

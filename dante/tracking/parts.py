@@ -22,7 +22,7 @@ from dante.clustering.mixture import Crowd, Told, beginnings, entropy, settle, t
 __all__ = ["Company", "Parts", "company_of", "find_parts"]
 
 _ROUNDS: Final = 8
-_GAIN: Final = 25.0  # log likelihood that two must be better than one
+_GAIN: Final = 12.0  # log likelihood that two must be better than one
 _TELLING: Final = 16  # more words than this say nothing more about one sender
 
 

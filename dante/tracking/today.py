@@ -187,6 +187,7 @@ def _match(
     if not groups or not memory.tracks:
         none = np.zeros((len(groups), len(memory.tracks)))
         nobody = np.full(len(memory.tracks), -1, dtype=np.int64)
+        # Without a past all are new, and that two are says nothing of them.
         fresh = np.full(len(groups), -1, dtype=np.int64)
         return Matches(fresh, nobody, np.arange(len(groups)), none, {})
     everyday_share = settings.cluster.everyday_share
