@@ -27,6 +27,7 @@ _THICK: Final = 20  # times as many in a network as of anybody
 _CHANGING: Final = 6  # words of about half the senders that are tried as a beginning
 _SOME: Final = 0.1
 _WORDS: Final = 2 * 65_536
+_LEAST: Final = 1e-9
 # Nats that a kind of evidence tells of whose a sender is, as a share of all there are to tell.
 _NETWORKS_TELL: Final = 0.6
 _HOURS_TELL: Final = 0.5
@@ -98,12 +99,13 @@ class Crowd:
         return np.asarray((self.hours * np.log(odds)).sum(axis=1))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen, mine = self.does(part), part[self._shown]
-        shares, telling = self.shares, self.telling
-        others = np.maximum(seen[shares.indices] - shares.data * mine, 0)
-        whole = seen.sum() - self._own * part
-        odds = np.log((others + 1 / _WORDS) / (whole + 1)[self._shown])
-        told = telling.data * odds
+        seen, whole = self.does(part), max(float(self._own[part].sum()), _LEAST)
+        mine, words = part[self._shown], self.shares.indices
+        users = np.bincount(words, mine, minlength=len(seen))
+        new = min((float(seen[users == 1].sum()) + 0.5) / (whole + 1), 1.0)
+        others = np.maximum(seen[words] - self.shares.data * mine, 0)
+        odds = np.log((1 - new) * others / whole + new / _WORDS)
+        told = self.telling.data * odds
         return np.asarray(np.bincount(self._shown, told, minlength=len(self)), dtype=np.float64)
 
     @cached_property

@@ -19,6 +19,7 @@ from dante.sequences import SENDERS
 from dante.store.migrations import apply_migrations
 from dante.store.state import DAY_TABLES, DayRecord, State
 from dante.tracking import DayTracks, load_memory, track_day
+from dante.tracking.parting import EARLIER, WINDOW, nothing_earlier
 
 DAY = dt.date(2025, 3, 1)
 TCP = 6 * 65536
@@ -40,7 +41,10 @@ def small_model(usual: Mapping[int, int] | None = None, sender_days: int = 1000)
 
 @dataclass
 class World:
-    """A telescope whose clusters are given; every day goes through the real tracker and state."""
+    """A telescope whose clusters are given; every day goes through the real tracker and state.
+
+    With `remembers` the tracker is told what senders did on earlier days, and may part tracks.
+    """
 
     settings: Settings
     state: State
@@ -48,6 +52,8 @@ class World:
     model: PortModel = field(default_factory=small_model)
     first: dt.date = DAY
     tools: Mapping[int, int] = field(default_factory=dict)
+    remembers: bool = False
+    seen: list[pl.DataFrame] = field(default_factory=list)
 
     def day(
         self, number: int, clusters: list[Cluster], noise: list[Cluster] | None = None
@@ -76,9 +82,17 @@ class World:
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")
         assert senders["src"].is_unique().all(), "a sender is in one cluster"
         memory = load_memory(self.state, day, window=self.settings.track.window)
-        found = track_day(day, senders, clustered, self.model, memory, self.settings, self.benign)
+        earlier = self._earlier if self.remembers else nothing_earlier
+        found = track_day(
+            day, senders, clustered, self.model, memory, self.settings, self.benign, earlier
+        )
+        self.seen.append(senders.with_columns(day=pl.lit(day)).select(EARLIER.keys()))
         self._commit(day, found)
         return found
+
+    def _earlier(self, src: pl.Series) -> pl.DataFrame:
+        known = pl.concat([pl.DataFrame(schema=EARLIER), *self.seen[1 - WINDOW :]])
+        return known.filter(pl.col("src").is_in(src.implode()))
 
     def _commit(self, day: dt.date, found: DayTracks) -> None:
         frames = dict.fromkeys(DAY_TABLES, pl.DataFrame()) | {

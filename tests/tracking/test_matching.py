@@ -16,7 +16,7 @@ from dante.clustering.histogram import Counts
 from dante.config import TrackSettings
 from dante.sequences import SENDERS
 from dante.tracking import load_memory
-from dante.tracking.match import Overlap, match_clusters
+from dante.tracking.match import Matches, Overlap, match_clusters
 from dante.tracking.track import TRACK_STATES, Track
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     assert named.tolist() == whole[rows].tolist()
     found = (np.flatnonzero(whole >= 0), whole[whole >= 0])
     speaks = (probability >= how.fragment) | (overlap.of_track >= how.shared)
-    assert np.all((speaks | (likeness["networks_of_ours"] >= 3))[found])
+    piece = (same_day > how.piece).any(axis=1)[:, None]
+    assert np.all((speaks | (likeness["networks_of_ours"] >= 3) | piece)[found])
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
@@ -296,3 +297,43 @@ def test_a_track_goes_on_in_the_cluster_that_took_most_of_its_senders() -> None:
     likeness = {"networks_of_ours": nothing, "ports": nothing}
     made = match_clusters(probability, likeness, np.eye(1), taken, nothing, since, TrackSettings())
     assert made.track.tolist() == [0]
+
+
+def _matched(probability: list[list[float]], same_day: list[list[float]]) -> Matches:
+    pairs, one_day = np.array(probability), np.array(same_day)
+    nothing = np.zeros(pairs.shape)
+    overlap = Overlap(nothing.astype(np.int64), nothing, nothing)
+    likeness = {"networks_of_ours": nothing, "ports": nothing}
+    since = np.zeros(pairs.shape[1], dtype=np.int64)
+    return match_clusters(pairs, likeness, one_day, overlap, nothing, since, TrackSettings())
+
+
+def test_clusters_that_are_new_and_one_activity_are_one_newborn() -> None:
+    """What of two any clusters proves little is enough of two new ones, and goes from each to the
+    next; what continues a track begins none.
+    """
+    none = [[0.9], [0.01], [0.01], [0.01], [0.01]]
+    same_day = np.eye(5)
+    for one, other, odds in [(0, 1, 0.2), (1, 3, 0.2), (3, 4, 0.15), (1, 2, 0.05)]:
+        same_day[one, other] = same_day[other, one] = odds
+    found = _matched(none, same_day.tolist())
+    assert found.track.tolist() == [0, -1, -1, -1, -1]
+    assert found.together.tolist() == [0, 1, 2, 1, 1]
+
+
+@pytest.mark.parametrize(("odds", "track"), [(0.6, 1), (0.4, -1)])
+def test_a_piece_of_what_continues_a_track_joins_it_unlike_as_it_is(odds: float, track: int) -> None:
+    """Of the main clusters of two tracks it joins the one it most probably is a piece of."""
+    same_day = [[1.0, 0.0, 0.3], [0.0, 1.0, odds], [0.3, odds, 1.0]]
+    found = _matched([[0.9, 0.01], [0.01, 0.9], [0.01, 0.01]], same_day)
+    assert found.track.tolist() == [0, 1, track]
+
+
+def test_new_clusters_of_one_kind_are_one_birth(world: "World") -> None:
+    """Pieces of what begins today, on overlapping ports, raise one track; others their own."""
+    world.day(0, [(range(40), A)])
+    pieces = [(range(100, 140), [80, 81, 82]), (range(140, 170), [80, 81])]
+    found = world.day(1, [(range(40), A), *pieces, (range(200, 230), C)])
+    assert found.lineage["event"].to_list() == ["continue", "birth", "birth"]
+    sizes = found.memberships.group_by("track_id").len().sort("track_id")["len"].to_list()
+    assert sizes == [40, 70, 30]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dante.clustering.evidence import evidence_of
-from dante.clustering.mixture import Told
+from dante.clustering.mixture import Told, told_apart
 from dante.tracking.parts import Parts, company_of, find_parts
 from tests.clustering.conftest import ALL_DAY, MIRAI, Actor, crowd, shift
 
@@ -93,6 +93,22 @@ def test_senders_of_one_port_each_are_not_parted_by_it() -> None:
     """Of two ports a host tries one: that tells of itself only, and makes no two actors."""
     found, _ = _parts(Actor(80, [23, 2323], pick=1, headers=MIRAI, seen=3))
     assert found is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), senders=st.integers(10, 40))
+def test_a_few_senders_are_not_told_apart_by_what_each_shows_himself(
+    seed: int, senders: int
+) -> None:
+    """Of hosts that each try two ports of many at an hour of their own, no half is another actor."""
+    rows, _ = _days(Actor(senders, list(range(1000, 1200)), pick=2, hours=ALL_DAY), seed=seed)
+    crowded, _ = crowd(Actor(2000, [443]), seed=seed)
+    company = company_of(evidence_of(rows), np.ones(rows.height, np.bool_), evidence_of(crowded))
+    half = np.random.default_rng(seed).permutation(len(company.src)) % 2 == 0
+    told = told_apart(company.once, half)
+    assert told.ports < 0.5
+    assert told.hours < 0.2
+    assert not told.sure
 
 
 def test_two_kinds_prove_nothing_where_the_third_says_more_to_the_contrary() -> None:

@@ -223,6 +223,17 @@ def test_a_sleeper_recurs(new_world: NewWorld, again: range) -> None:
     assert state["news_day"] == world.first + dt.timedelta(days=8)
 
 
+def test_a_sleeper_that_came_back_inside_another_track_recurs(new_world: NewWorld) -> None:
+    """Who is taken for a part of another track, and is parted from it, is known again as itself."""
+    world = new_world(track={"sleep_after": 2})
+    world.remembers = True
+    world.day(0, [(range(30), A), (range(900, 930), C)])
+    _quiet(world, range(1, 6), (range(900, 930), C))
+    both = [(range(500, 520), A), (range(900, 930), C)]
+    found = world.day(6, both, together=True)
+    assert _events(found) == [(1, "recur", None), (2, "continue", None)]
+
+
 def test_a_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -> None:
     """The sample of senders kept of a sleeper is enough to know it again."""
     world = new_world(track={"sleep_after": 2})
