@@ -56,9 +56,14 @@ class World:
     seen: list[pl.DataFrame] = field(default_factory=list)
 
     def day(
-        self, number: int, clusters: list[Cluster], noise: list[Cluster] | None = None
+        self,
+        number: int,
+        clusters: list[Cluster],
+        noise: list[Cluster] | None = None,
+        *,
+        one_cluster: bool = False,
     ) -> DayTracks:
-        """Track day `number` (0 the first) and keep it."""
+        """Track day `number` (0 the first) and keep it; `one_cluster`: of all that are given."""
         rows, members = [], []
         for cluster_id, (sources, ports) in [
             *enumerate(clusters),
@@ -76,7 +81,8 @@ class World:
                         "tool": self.tools.get(src),
                     }
                 )
-                members.append((src, cluster_id, 3 * len(ports), False))
+                place = 0 if one_cluster and cluster_id is not None else cluster_id
+                members.append((src, place, 3 * len(ports), False))
         day = self.first + dt.timedelta(days=number)
         senders = pl.DataFrame(rows, schema=SENDERS).sort("src")
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")

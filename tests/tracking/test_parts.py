@@ -100,7 +100,7 @@ def test_senders_of_one_port_each_are_not_parted_by_it() -> None:
 def test_a_few_senders_are_not_told_apart_by_what_each_shows_himself(
     seed: int, senders: int
 ) -> None:
-    """Of hosts that each try two ports of many at an hour of their own, no half is another actor."""
+    """Of hosts that each try two ports of many, at any hour, no half is another actor."""
     rows, _ = _days(Actor(senders, list(range(1000, 1200)), pick=2, hours=ALL_DAY), seed=seed)
     crowded, _ = crowd(Actor(2000, [443]), seed=seed)
     company = company_of(evidence_of(rows), np.ones(rows.height, np.bool_), evidence_of(crowded))

@@ -228,9 +228,9 @@ def test_a_sleeper_that_came_back_inside_another_track_recurs(new_world: NewWorl
     world = new_world(track={"sleep_after": 2})
     world.remembers = True
     world.day(0, [(range(30), A), (range(900, 930), C)])
-    _quiet(world, range(1, 6), (range(900, 930), C))
-    both = [(range(500, 520), A), (range(900, 930), C)]
-    found = world.day(6, both, together=True)
+    for number in range(1, 6):
+        world.day(number, [(range(900, 930), C)])
+    found = world.day(6, [(range(500, 520), A), (range(900, 930), C)], one_cluster=True)
     assert _events(found) == [(1, "recur", None), (2, "continue", None)]
 
 
