@@ -205,7 +205,8 @@ def _match(
         min_senders=settings.cluster.min_senders,
     )
     same_day = one_activity(evidence, labels, groups, model, everyday_share=everyday_share)
-    for one, other in np.argwhere(np.triu(same_day, 1) > settings.track.same_day).tolist():
+    least = min(settings.track.same_day, settings.track.piece, settings.track.newborn)
+    for one, other in np.argwhere(np.triu(same_day, 1) > least).tolist():
         if are_rivals(evidence, np.flatnonzero(labels == one), np.flatnonzero(labels == other)):
             same_day[one, other] = same_day[other, one] = 0.0
     usual = np.array([track.size for track in memory.tracks])
