@@ -27,7 +27,6 @@ _THICK: Final = 20  # times as many in a network as of anybody
 _CHANGING: Final = 6  # words of about half the senders that are tried as a beginning
 _SOME: Final = 0.1
 _WORDS: Final = 2 * 65_536
-_LEAST: Final = 1e-9
 # Nats that a kind of evidence tells of whose a sender is, as a share of all there are to tell.
 _NETWORKS_TELL: Final = 0.6
 _HOURS_TELL: Final = 0.5
@@ -99,7 +98,7 @@ class Crowd:
         return np.asarray((self.hours * np.log(odds)).sum(axis=1))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen, whole = self.does(part), max(float(self._own[part].sum()), _LEAST)
+        seen, whole = self.does(part), float(self._own[part].sum())
         mine, words = part[self._shown], self.shares.indices
         users = np.bincount(words, mine, minlength=len(seen))
         new = min((float(seen[users == 1].sum()) + 0.5) / (whole + 1), 1.0)

@@ -208,9 +208,10 @@ def match_clusters(
     speaks against a cluster of another size; of two tracks that merge, whose cluster does what
     neither did alone, the older goes on; then clusters left over join the track that most of
     their senders were in, the likeliest of those that nothing continues and most of whose senders
-    they have, or the one they likeliest are of, unless they are plainly another activity than what
-    continues that track today; and those that are new are one where they most
-    likely are. Whether a track is then two is told by several days (`dante.tracking.parting`).
+    they have, the one they likeliest are of, unless they are plainly another activity than what
+    continues that track today, or the one of whose cluster they are a piece today. New ones that
+    are one activity begin together. Whether a track is then two is told by several days
+    (`dante.tracking.parting`).
 
     Args:
         probability: (clusters, tracks), from `probabilities`.
