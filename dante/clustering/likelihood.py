@@ -55,9 +55,16 @@ def smooth_hours(hours: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(hours / 2 + hours[..., _BEFORE] / 4 + hours[..., _AFTER] / 4)
 
 
+def unseen(alone: float, whole: float) -> float:
+    """How likely the next is none of those seen before, where of a whole so much was seen alone
+    (Good and Turing 1953).
+    """
+    return min((alone + 0.5) / (whole + 1), 1.0)
+
+
 def new_network(group: Histogram) -> float:
     """How likely the next sender of a group is in a network none of it was in."""
-    return min((group.lone + 0.5) / (group.placed + 1), 1.0)
+    return unseen(group.lone, group.placed)
 
 
 def likeliest(
@@ -236,7 +243,7 @@ class _Words:
         new, other = np.empty(len(groups)), np.empty(len(groups))
         for row, group in enumerate(groups):
             once = group.users[group.users <= 1 + _LEAST].sum()
-            new[row] = min((once + 0.5) / (group.users.sum() + 1), _MOST_NEW)
+            new[row] = min(unseen(once, float(group.users.sum())), _MOST_NEW)
             # What a sweep tries beyond the words that are kept may be any word.
             beyond = max(0.0, 1 - group.words.weights.sum() / group.senders)
             other[row] = (new[row] + (1 - new[row]) * beyond) / _WORDS

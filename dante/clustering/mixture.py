@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from dante.clustering.evidence import HOURS
-from dante.clustering.likelihood import smooth_hours
+from dante.clustering.likelihood import smooth_hours, unseen
 
 __all__ = ["Crowd", "Told", "beginnings", "entropy", "settle", "told_apart"]
 
@@ -88,7 +88,7 @@ class Crowd:
         """Log of how many times likelier than anybody each is in its network, were it of a part."""
         size = int(part.sum())
         seen = np.bincount(self.network[part], minlength=int(self.network.max()) + 1)
-        new = min((int((seen == 1).sum()) + 0.5) / (size + 1), 1.0)
+        new = unseen(int((seen == 1).sum()), size)
         odds = (1 - new) * (seen[self.network] - part) / size / self.anybody + new
         return np.asarray(np.log(odds))
 
@@ -98,27 +98,26 @@ class Crowd:
         return np.asarray((self.hours * np.log(odds)).sum(axis=1))
 
     def _ports(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
-        seen, whole = self.does(part), float(self._own[part].sum())
-        mine, words = part[self._shown], self.shares.indices
-        users = np.bincount(words, mine, minlength=len(seen))
-        new = min((float(seen[users == 1].sum()) + 0.5) / (whole + 1), 1.0)
-        others = np.maximum(seen[words] - self.shares.data * mine, 0)
-        odds = np.log((1 - new) * others / whole + new / _WORDS)
-        told = self.telling.data * odds
+        counted = self._counted(part)
+        seen, users = self._by_word(counted), self._by_word(counted > 0)
+        whole = float(seen.sum())
+        new = unseen(float(seen[users == 1].sum()), whole)
+        others = np.maximum(seen[self.shares.indices] - counted, 0)
+        told = self.telling.data * np.log((1 - new) * others / whole + new / _WORDS)
         return np.asarray(np.bincount(self._shown, told, minlength=len(self)), dtype=np.float64)
-
-    @cached_property
-    def _own(self) -> NDArray[np.float64]:
-        """What each sender shows of ports, of all words together."""
-        own = np.bincount(self._shown, self.shares.data, minlength=len(self))
-        return np.asarray(own, dtype=np.float64)
 
     def does(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
         """How much of each word a part shows, (w,)."""
-        shares = self.shares
-        counted = shares.data * part[self._shown]
-        seen = np.bincount(shares.indices, counted, minlength=shares.shape[1])
-        return np.asarray(seen, dtype=np.float64)
+        return self._by_word(self._counted(part))
+
+    def _counted(self, part: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """What each entry of `shares` counts in a part: 0 for those of the rest."""
+        return np.asarray(self.shares.data * part[self._shown], dtype=np.float64)
+
+    def _by_word(self, entries: NDArray[np.float64 | np.bool_]) -> NDArray[np.float64]:
+        """The sum of a number for each entry of `shares`, by word, (w,)."""
+        sums = np.bincount(self.shares.indices, entries, minlength=self.shares.shape[1])
+        return np.asarray(sums, dtype=np.float64)
 
     @cached_property
     def _shown(self) -> NDArray[np.int64]:

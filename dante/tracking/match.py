@@ -227,7 +227,7 @@ def match_clusters(
     track = np.full(len(probability), -1, dtype=np.int64)
     heir = np.full(probability.shape[1], -1, dtype=np.int64)
     if not probability.size:
-        return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
+        return Matches(track, heir, np.arange(len(track)), probability, likeness)
     odds = np.log(probability) - np.log1p(-probability)
     surplus = np.maximum(odds - np.log(settings.match / (1 - settings.match + 1e-9)), 0)
     # Of several tracks that it may be, a cluster is rather one of its size.

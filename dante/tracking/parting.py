@@ -55,15 +55,17 @@ def nothing_earlier(src: pl.Series) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Parted:
-    """A part of a track that is a track of its own from today on.
+    """A part of a track that is a track of its own from today on, or one that slept.
 
     Attributes:
         parent: position of the track it was in.
+        track: position of the track asleep that it is, -1 for none.
         mine, theirs: what it and the rest showed on the days before; None for nothing.
         new: whether most of its senders were not seen in the track before.
     """
 
     parent: int
+    track: int
     mine: Histogram | None
     theirs: Histogram | None
     new: bool
@@ -130,7 +132,6 @@ def part_tracks(
     past = earlier(pl.Series("src", old, pl.UInt64))
     now = assigned.labels.copy()
     parted: dict[int, Parted] = {}
-    continued: list[int] = []
     place = {column: a for a, column in enumerate(assigned.tracks.tolist()) if column >= 0}
     asleep = [c for c, track in enumerate(memory.tracks) if track.state == "asleep"]
     candidates = sorted({*place, *asleep})
@@ -162,20 +163,21 @@ def part_tracks(
             continue
         fresh = len(assigned.tracks) + len(parted)
         now[leaves] = fresh
-        continued.append(track)
         if track >= 0:
             place[track] = fresh
         unseen = leaves.sum() - np.isin(evidence.src[leaves], before).sum()
         parted[fresh] = Parted(
             parent=parent,
+            track=track,
             mine=_shown(earlier_rows.filter(away), settings.track.keep),
             theirs=_shown(earlier_rows.filter(~away), settings.track.keep),
             new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
         )
+    tracks = [part.track for part in parted.values()]
     added = replace(
         assigned,
-        tracks=np.append(assigned.tracks, np.array(continued, dtype=np.int64)),
-        clusters=np.append(assigned.clusters, np.full(len(parted), -1, dtype=np.int64)),
+        tracks=np.append(assigned.tracks, np.array(tracks, dtype=np.int64)),
+        clusters=np.append(assigned.clusters, np.full(len(tracks), -1, dtype=np.int64)),
         labels=now,
     )
     return added, parted

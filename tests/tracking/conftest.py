@@ -19,7 +19,6 @@ from dante.sequences import SENDERS
 from dante.store.migrations import apply_migrations
 from dante.store.state import DAY_TABLES, DayRecord, State
 from dante.tracking import DayTracks, load_memory, track_day
-from dante.tracking.parting import EARLIER, WINDOW, nothing_earlier
 
 DAY = dt.date(2025, 3, 1)
 TCP = 6 * 65536
@@ -41,10 +40,7 @@ def small_model(usual: Mapping[int, int] | None = None, sender_days: int = 1000)
 
 @dataclass
 class World:
-    """A telescope whose clusters are given; every day goes through the real tracker and state.
-
-    With `remembers` the tracker is told what senders did on earlier days, and may part tracks.
-    """
+    """A telescope whose clusters are given; every day goes through the real tracker and state."""
 
     settings: Settings
     state: State
@@ -52,8 +48,6 @@ class World:
     model: PortModel = field(default_factory=small_model)
     first: dt.date = DAY
     tools: Mapping[int, int] = field(default_factory=dict)
-    remembers: bool = False
-    seen: list[pl.DataFrame] = field(default_factory=list)
 
     def day(
         self,
@@ -88,17 +82,9 @@ class World:
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")
         assert senders["src"].is_unique().all(), "a sender is in one cluster"
         memory = load_memory(self.state, day, window=self.settings.track.window)
-        earlier = self._earlier if self.remembers else nothing_earlier
-        found = track_day(
-            day, senders, clustered, self.model, memory, self.settings, self.benign, earlier
-        )
-        self.seen.append(senders.with_columns(day=pl.lit(day)).select(EARLIER.keys()))
+        found = track_day(day, senders, clustered, self.model, memory, self.settings, self.benign)
         self._commit(day, found)
         return found
-
-    def _earlier(self, src: pl.Series) -> pl.DataFrame:
-        known = pl.concat([pl.DataFrame(schema=EARLIER), *self.seen[1 - WINDOW :]])
-        return known.filter(pl.col("src").is_in(src.implode()))
 
     def _commit(self, day: dt.date, found: DayTracks) -> None:
         frames = dict.fromkeys(DAY_TABLES, pl.DataFrame()) | {

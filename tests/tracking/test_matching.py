@@ -123,7 +123,9 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     assert named.tolist() == whole[rows].tolist()
     found = (np.flatnonzero(whole >= 0), whole[whole >= 0])
     speaks = (probability >= how.fragment) | (overlap.of_track >= how.shared)
-    piece = (same_day > how.piece).any(axis=1)[:, None]
+    # A piece is one activity with another cluster of its track.
+    mates = (whole[:, None] == whole[None, :]) & ~np.eye(clusters, dtype=np.bool_)
+    piece = (mates & (same_day > how.piece)).any(axis=1)[:, None]
     assert np.all((speaks | (likeness["networks_of_ours"] >= 3) | piece)[found])
 
 

@@ -226,7 +226,6 @@ def test_a_sleeper_recurs(new_world: NewWorld, again: range) -> None:
 def test_a_sleeper_that_came_back_inside_another_track_recurs(new_world: NewWorld) -> None:
     """Who is taken for a part of another track, and is parted from it, is known again as itself."""
     world = new_world(track={"sleep_after": 2})
-    world.remembers = True
     world.day(0, [(range(30), A), (range(900, 930), C)])
     for number in range(1, 6):
         world.day(number, [(range(900, 930), C)])
