@@ -107,6 +107,14 @@ class World:
         return {row["track_id"]: row for row in rows.iter_rows(named=True)}
 
 
+def events_of(found: DayTracks) -> list[tuple[int, str, int | None]]:
+    """The day's events: of which track, what, and with which other."""
+    return [
+        (row["track_id"], row["event"], row["related_track_id"])
+        for row in found.lineage.iter_rows(named=True)
+    ]
+
+
 @pytest.fixture
 def new_world(tmp_path: object) -> Iterator[Callable[..., World]]:
     """Makes worlds; keywords are sections of settings, each a mapping."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dante.tracking import DayTracks
+from tests.tracking.conftest import events_of
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -21,20 +21,13 @@ A, B, C = [23, 26], [80, 81, 82], [300, 301]
 NewWorld = Callable[..., "World"]
 
 
-def _events(found: DayTracks) -> list[tuple[int, str, int | None]]:
-    return [
-        (row["track_id"], row["event"], row["related_track_id"])
-        for row in found.lineage.iter_rows(named=True)
-    ]
-
-
 def _quiet(world: "World", numbers: range) -> list[tuple[int, int, str, int | None]]:
     """Days on which only others are seen; the events of tracks other than theirs, by day."""
     seen = []
     for number in numbers:
         found = world.day(number, [(range(900, 910), C)])
         seen += [
-            (number, *event) for event in _events(found) if event[1] not in ("continue", "birth")
+            (number, *event) for event in events_of(found) if event[1] not in ("continue", "birth")
         ]
     return seen
 
@@ -42,7 +35,7 @@ def _quiet(world: "World", numbers: range) -> list[tuple[int, int, str, int | No
 def test_new_clusters_are_born_in_order(world: "World") -> None:
     """Every cluster of the first day is a birth, with ids from 1 and nothing similar."""
     found = world.day(0, [(range(20), A), (range(20, 30), B)])
-    assert _events(found) == [(1, "birth", None), (2, "birth", None)]
+    assert events_of(found) == [(1, "birth", None), (2, "birth", None)]
     assert found.lineage["similarity"].to_list() == [0, 0]
     assert found.track_days["senders"].to_list() == [20, 10]
     assert found.track_days["top_ports"].to_list()[0] == "23/tcp 100%, 26/tcp 100%"
@@ -53,7 +46,7 @@ def test_the_same_cluster_continues_its_track(world: "World") -> None:
     """Same behaviour and same senders: one track, two days, and the numbers that decided it."""
     world.day(0, [(range(20), A)])
     found = world.day(1, [(range(20), A)])
-    assert _events(found) == [(1, "continue", None)]
+    assert events_of(found) == [(1, "continue", None)]
     assert found.lineage["similarity"].to_list() == [1.0]
     assert found.lineage["shared_senders"].to_list() == [20]
     state = world.states()[1]
@@ -64,7 +57,7 @@ def test_behaviour_alone_continues_a_track(world: "World") -> None:
     """A campaign that comes from wholly new addresses is the same track."""
     world.day(0, [(range(20), A)])
     found = world.day(1, [(range(100, 120), A)])
-    assert _events(found) == [(1, "continue", None)]
+    assert events_of(found) == [(1, "continue", None)]
     assert found.lineage["shared_senders"].to_list() == [0]
 
 
@@ -72,7 +65,7 @@ def test_senders_alone_continue_a_track(world: "World") -> None:
     """A campaign that changes all its ports but keeps its addresses is the same track."""
     world.day(0, [(range(20), A)])
     found = world.day(1, [(range(20), B)])
-    assert _events(found) == [(1, "continue", None)]
+    assert events_of(found) == [(1, "continue", None)]
     assert found.lineage["similarity"][0] < 0.5
 
 
@@ -80,7 +73,7 @@ def test_neither_behaviour_nor_senders_is_a_birth(world: "World") -> None:
     """New ports from new addresses are a new track, the old one is not touched."""
     world.day(0, [(range(20), A)])
     found = world.day(1, [(range(100, 120), B)])
-    assert _events(found) == [(2, "birth", None)]
+    assert events_of(found) == [(2, "birth", None)]
     assert found.states["track_id"].to_list() == [2]
 
 
@@ -88,7 +81,7 @@ def test_a_cluster_that_leaves_with_senders_is_a_split(world: "World") -> None:
     """A new track begins by a split where most of its senders come from one that lives on."""
     world.day(0, [(range(40), A)])
     found = world.day(1, [(range(25), A), (range(25, 40), B)])
-    assert _events(found) == [(1, "continue", None), (2, "split", 1)]
+    assert events_of(found) == [(1, "continue", None), (2, "split", 1)]
     assert found.lineage["shared_senders"].to_list() == [25, 15]
 
 
@@ -96,98 +89,10 @@ def test_two_alike_clusters_are_one_track(world: "World") -> None:
     """Several clusters may continue one track."""
     world.day(0, [(range(40), A)])
     found = world.day(1, [(range(20), A), (range(20, 40), A)])
-    assert _events(found) == [(1, "continue", None)]
+    assert events_of(found) == [(1, "continue", None)]
     assert found.track_days["senders"].to_list() == [40]
     assert found.memberships["track_id"].unique().to_list() == [1]
     assert found.memberships["cluster_id"].unique().sort().to_list() == [0, 1]
-
-
-def test_senders_that_go_over_merge_their_track(world: "World") -> None:
-    """A track whose senders work for another for some days ends by a merge into it."""
-    world.day(0, [(range(20), A), (range(20, 40), B)])
-    events = [_events(world.day(number, [(range(40), A)])) for number in (1, 2)]
-    assert events == [[(1, "continue", None)], [(1, "continue", None), (2, "merge", 1)]]
-    assert world.states()[2]["state"] == "ended"
-
-
-def test_of_two_that_merge_the_older_goes_on(world: "World") -> None:
-    """A cluster that does what two tracks did and neither alone is the older one from that day on.
-
-    Be it the smaller.
-    """
-    world.day(0, [(range(10), A)])
-    for number in (1, 2):
-        world.day(number, [(range(10, 40), B), (range(10), A)])
-    merged = world.day(3, [(range(40), [*A, *B])])
-    events = merged.lineage.select("track_id", "event", "related_track_id").rows()
-    assert events == [(1, "continue", None), (2, "merge", 1)]
-    assert set(merged.memberships["track_id"]) == {1}
-    after = world.day(4, [(range(40), [*A, *B])])
-    assert after.lineage["track_id"].to_list() == [1]
-
-
-def test_a_few_that_are_left_do_not_hide_a_merger(world: "World") -> None:
-    """A track that shrinks to a handful as its senders work for another merges a day later."""
-    for number in (0, 1, 2):
-        world.day(number, [(range(40), A), (range(40, 80), B)])
-    left = [(range(76), [*A, *B]), (range(76, 80), B)]
-    assert _events(world.day(3, left)) == [(1, "continue", None), (2, "continue", None)]
-    found = world.day(4, left)
-    assert _events(found) == [(1, "continue", None), (2, "merge", 1)]
-    assert found.lineage["shared_senders"].to_list()[1] >= 36
-    assert set(found.memberships["track_id"]) == {1}
-
-
-@pytest.mark.parametrize("back", [[*range(76, 80), *range(100, 160)], list(range(100, 160))])
-@pytest.mark.parametrize("taken", [A, [*A, *B]])
-def test_one_that_others_carry_on_is_not_merged(
-    world: "World", back: list[int], taken: list[int]
-) -> None:
-    """A track that lost nearly all its senders and is back with others is itself."""
-    for number in (0, 1, 2):
-        world.day(number, [(range(40), A), (range(40, 80), B)])
-    world.day(3, [(range(76), taken), (range(76, 80), B)])
-    found = world.day(4, [(range(76), taken), (back, B)])
-    assert _events(found) == [(1, "continue", None), (2, "continue", None)]
-
-
-def test_one_whose_senders_stay_away_is_not_merged(world: "World") -> None:
-    """A track that shrinks goes on if its senders are not seen at another's work."""
-    for number in (0, 1, 2):
-        world.day(number, [(range(40), A), (range(40, 80), B)])
-    for number in (3, 4, 5):
-        found = world.day(number, [([*range(40), *range(40, 48)], A), (range(76, 80), B)])
-        assert _events(found) == [(1, "continue", None), (2, "continue", None)]
-
-
-def test_one_that_does_what_it_did_is_not_taken_over(world: "World") -> None:
-    """Where the cluster of two goes on as the younger did before, it stays the younger."""
-    world.day(0, [(range(10), A)])
-    for number in (1, 2):
-        world.day(number, [(range(10, 40), B), (range(10), A)])
-    found = world.day(3, [(range(40), B)])
-    assert (2, "continue") in found.lineage.select("track_id", "event").rows()
-
-
-def test_a_few_senders_that_go_over_do_not_merge_a_large_track(world: "World") -> None:
-    """A large campaign that pauses is not ended because some of its addresses do other things."""
-    world.day(0, [(range(1000), A), (range(2000, 2040), B)])
-    events = []
-    for number in (1, 2, 3, 4):
-        events += _events(world.day(number, [([*range(2000, 2040), *range(6)], B)]))
-    assert {event for _, event, _ in events} == {"continue"}
-    assert (1, "continue", None) in _events(world.day(5, [(range(1000), A)]))
-
-
-def test_a_merged_track_never_comes_back(world: "World") -> None:
-    """After a merge the same behaviour and senders are a new track, split from the heir."""
-    world.day(0, [(range(20), A), (range(20, 40), B)])
-    for number in (1, 2, 3):
-        world.day(number, [(range(40), A)])
-    found = world.day(4, [(range(20), A), (range(20, 40), B)])
-    assert set(_events(found)) >= {(1, "continue", None), (3, "split", 1)}
-    assert world.states()[2]["last_day"] == world.first
-    assert 2 not in found.memberships["track_id"].to_list()
 
 
 def test_a_silent_track_sleeps_then_ends(new_world: NewWorld) -> None:
@@ -205,7 +110,7 @@ def test_an_ended_track_never_matches(new_world: NewWorld) -> None:
     world.day(0, [(range(20), A), (range(900, 910), C)])
     _quiet(world, range(1, 6))
     found = world.day(6, [(range(20), A), (range(900, 910), C)])
-    assert (3, "birth", None) in _events(found)
+    assert (3, "birth", None) in events_of(found)
     row = found.lineage.filter(pl.col("event") == "birth")
     assert row["similarity"].to_list() == [1.0]
 
@@ -217,7 +122,7 @@ def test_a_sleeper_recurs(new_world: NewWorld, again: range) -> None:
     world.day(0, [(range(20), A), (range(900, 910), C)])
     assert _quiet(world, range(1, 8)) == [(3, 1, "sleep", None)]
     found = world.day(8, [(again, A), (range(900, 910), C)])
-    assert (1, "recur", None) in _events(found)
+    assert (1, "recur", None) in events_of(found)
     state = world.states()[1]
     assert (state["state"], state["news_away"]) == ("active", 8)
     assert state["news_day"] == world.first + dt.timedelta(days=8)
@@ -230,7 +135,7 @@ def test_a_sleeper_that_came_back_inside_another_track_recurs(new_world: NewWorl
     for number in range(1, 6):
         world.day(number, [(range(900, 930), C)])
     found = world.day(6, [(range(500, 520), A), (range(900, 930), C)], one_cluster=True)
-    assert _events(found) == [(1, "recur", None), (2, "continue", None)]
+    assert events_of(found) == [(1, "recur", None), (2, "continue", None)]
 
 
 def test_a_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -> None:
@@ -241,7 +146,7 @@ def test_a_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -
         world.day(number, [(range(9000, 9010), C)])
     assert len(world.states()[1]["senders"]) == 4096  # type: ignore[arg-type]
     found = world.day(5, [(range(6000), B), (range(9000, 9010), C)])
-    assert (1, "recur", None) in _events(found)
+    assert (1, "recur", None) in events_of(found)
 
 
 def test_a_large_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWorld) -> None:
@@ -251,7 +156,7 @@ def test_a_large_sleeper_recurs_by_its_senders_with_other_ports(new_world: NewWo
     for number in range(1, 5):
         world.day(number, [(range(99_000, 99_010), C)])
     found = world.day(5, [(range(9000), B), (range(99_000, 99_010), C)])
-    assert (1, "recur", None) in _events(found)
+    assert (1, "recur", None) in events_of(found)
 
 
 def test_an_awake_track_is_preferred_to_an_equal_sleeper(new_world: NewWorld) -> None:
@@ -261,12 +166,12 @@ def test_an_awake_track_is_preferred_to_an_equal_sleeper(new_world: NewWorld) ->
     for number in range(1, 5):
         world.day(number, [(range(20, 40), [1, 2, 4])])
     found = world.day(5, [(range(100, 120), [1, 2, 3, 4])])
-    assert [event for event in _events(found) if event[1] in ("continue", "recur")] == [
+    assert [event for event in events_of(found) if event[1] in ("continue", "recur")] == [
         (2, "continue", None)
     ]
 
 
-def test_an_empty_day_makes_no_events(world: "World") -> None:
+def test_an_empty_day_makes_noevents(world: "World") -> None:
     """A day without clusters, or without any senders, is tracked and tables keep their columns."""
     world.day(0, [(range(20), A)])
     for number, noise in ((1, [(range(2), A)]), (2, [])):
@@ -275,20 +180,20 @@ def test_an_empty_day_makes_no_events(world: "World") -> None:
             assert frame.height == 0
         assert found.memberships.height == (2 if noise else 0)
         assert found.memberships["track_id"].null_count() == found.memberships.height
-    assert _events(world.day(3, [(range(20), A)])) == [(1, "continue", None)]
+    assert events_of(world.day(3, [(range(20), A)])) == [(1, "continue", None)]
 
 
 def test_an_empty_first_day_is_tracked(world: "World") -> None:
     """Nothing on the first day leaves nothing, and the next day is born as usual."""
     assert world.day(0, []).states.height == 0
-    assert _events(world.day(1, [(range(20), A)])) == [(1, "birth", None)]
+    assert events_of(world.day(1, [(range(20), A)])) == [(1, "birth", None)]
 
 
 def test_a_long_gap_in_the_data_does_not_lose_a_track(world: "World") -> None:
     """After an outage longer than a sleep, what is there continues and what is not sleeps."""
     world.day(0, [(range(20), A), (range(20, 40), B)])
     found = world.day(30, [(range(20), A)])
-    assert _events(found) == [(1, "continue", None), (2, "sleep", None)]
+    assert events_of(found) == [(1, "continue", None), (2, "sleep", None)]
 
 
 def test_the_behaviour_of_a_track_follows_its_clusters(world: "World") -> None:
@@ -299,7 +204,7 @@ def test_the_behaviour_of_a_track_follows_its_clusters(world: "World") -> None:
         if number % 3 == 0:
             ports = [*ports[1:], 8 + number]
         first = 100 * number
-        assert _events(world.day(number, [(range(first, first + 20), ports)])) == [
+        assert events_of(world.day(number, [(range(first, first + 20), ports)])) == [
             (1, "continue", None)
         ], number
 
@@ -348,7 +253,7 @@ def test_what_holds_in_any_history(
             (range(100 * block, 100 * block + size), BEHAVIOURS[kind]) for block, kind, size in step
         ]
         found = world.day(number, clusters)
-        events = _events(found)
+        events = events_of(found)
         assert len(set(events)) == len(events)
         for track_id, event, related in events:
             if event in ("birth", "split"):
