@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -93,10 +93,12 @@ def check(context: Context, day: date) -> list[CheckResult]:
     arrived = arrival_check(context, day)
     if arrived is not None:
         results.append(arrived)
+    found = {
+        "judged": context.judged(day),
+        "results": [asdict(result) for result in results],
+    }
     with write_whole(context.home.quality(day)) as path:
-        path.write_text(
-            json.dumps([asdict(result) for result in results], indent=1), encoding="utf-8"
-        )
+        path.write_text(json.dumps(found, indent=1), encoding="utf-8")
     failed = broken(results)
     if failed:
         reasons = "; ".join(f"{result.check}: {result.observed}" for result in failed)
@@ -122,11 +124,18 @@ def reading(day: date | str) -> Iterator[None]:
 
 def quality_rows(context: Context, day: date) -> pl.DataFrame | None:
     """The results `check` left for a day as rows of `quality`, or None if it left none."""
+    found = _quality(context, day)
+    if found is None:
+        return None
+    return pl.DataFrame([{"day": day, **result} for result in found["results"]], schema=QUALITY)
+
+
+def _quality(context: Context, day: date) -> dict[str, Any] | None:
     path = context.home.quality(day)
     if not path.is_file():
         return None
-    results = json.loads(path.read_text(encoding="utf-8"))
-    return pl.DataFrame([{"day": day, **result} for result in results], schema=QUALITY)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def sequences(context: Context, day: date) -> int:
@@ -222,8 +231,33 @@ def cluster(context: Context, day: date) -> int:
         _read_profiles(context, day).senders, _model_of(context, day), context.settings.cluster
     )
     with write_whole(context.home.clusters(day)) as path:
-        found.members.write_parquet(path, compression="zstd")
+        found.members.write_parquet(
+            path, compression="zstd", metadata={"inputs": _cluster_inputs(context, day)}
+        )
     return int(found.members["cluster_id"].n_unique() - found.members["cluster_id"].has_nulls())
+
+
+def _cluster_inputs(context: Context, day: date) -> str:
+    model_id = plan_training(context, day).model_id
+    return f"{_profile_inputs(context, day)}-{model_id}-{context.settings.fingerprint()}"
+
+
+def _clusters(context: Context, day: date) -> pl.DataFrame:
+    """A day's clusters, of all the lake has of it.
+
+    Each stage of a flow may run in a process of its own, and packets may come between two of them:
+    then the day is judged and clustered again, so that what is committed is of one piece.
+    """
+    path = context.home.clusters(day)
+    if not path.is_file():
+        raise DanteError(f"{day} is not clustered yet; run the whole day with `dante run {day}`")
+    judged = _quality(context, day)
+    if judged is not None and judged["judged"] != context.judged(day):
+        check(context, day)
+    if pl.read_parquet_metadata(path).get("inputs") != _cluster_inputs(context, day):
+        model(context, day)
+        cluster(context, day)
+    return pl.read_parquet(path, glob=False, hive_partitioning=False)
 
 
 def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecord:
@@ -231,14 +265,12 @@ def track(context: Context, day: date, run: RunRecord | None = None) -> DayRecor
 
     Raises:
         BusyError: another process holds the state.
+        ContractBrokenError: packets that came since the day was judged break its contract.
         DanteError: the day was not clustered before.
     """
     from dante.tracking import find_floods, load_memory, load_volumes, track_day
 
-    path = context.home.clusters(day)
-    if not path.is_file():
-        raise DanteError(f"{day} is not clustered yet; run the whole day with `dante run {day}`")
-    members = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    members = _clusters(context, day)
     made = _read_profiles(context, day)
     ports = _model_of(context, day)
     settings = context.settings

@@ -330,6 +330,22 @@ def test_tracking_a_day_that_was_not_clustered_says_so(ingested: Make) -> None:
     assert not context.home.state.exists()
 
 
+def test_packets_that_come_between_two_stages_are_in_what_is_committed(
+    telescope: "Telescope", tmp_path: Path
+) -> None:
+    """A flow opens the home anew for each stage; the day it commits is of one piece."""
+    late = _packets(tmp_path / "late.parquet", 1, [(src, 2323, 2) for src in range(1, 90)] * 2)
+    whole = fill(tmp_path / "whole", [telescope.files[0], late])
+    backfill(whole, FIRST, FIRST)
+    context = fill(tmp_path / "h", [telescope.files[0]])
+    for stage in (stages.check, stages.sequences, stages.model, stages.cluster):
+        stage(context, FIRST)
+    context = fill(tmp_path / "h", [late])
+    stages.track(context, FIRST)
+    stages.publish_lineage(context, FIRST)
+    assert_same(dump(context), dump(whole))
+
+
 def test_the_real_log_of_2013_goes_through(tmp_path: Path) -> None:
     """The AWS honeypot log: every row is a packet or refused, and its days are tracked."""
     from dante.pipeline.ingest import ingest_file
