@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from dante.clustering.histogram import Histogram
 from dante.embedding.model import PortModel
@@ -50,17 +51,19 @@ def similarity(
     left, right = _weighted(ours, words, weights), _weighted(theirs, words, weights)
     telling = np.sqrt(left) @ np.sqrt(right).T
     cosine = _unit(left @ vectors) @ _unit(right @ vectors).T
-    return np.asarray(np.clip((whole + telling + np.maximum(cosine, 0)) / 3, 0, 1))
+    said = whole.toarray() + telling.toarray() + np.maximum(cosine, 0)
+    return np.asarray(np.clip(said / 3, 0, 1))
 
 
 def _weighted(
     items: Sequence[Behaviour], words: NDArray[np.uint32], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    rows = np.zeros((len(items), len(words)))
-    for row, item in enumerate(items):
-        place = np.searchsorted(words, item.words)
-        rows[row, place] = item.weights * weights[place]
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True))
+) -> sparse.csr_array:
+    """Rows that sum to 1: what each item does of each word, by these weights."""
+    place = np.searchsorted(words, np.concatenate([item.words for item in items]))
+    rows = np.repeat(np.arange(len(items)), [len(item.words) for item in items])
+    data = np.concatenate([item.weights for item in items]) * weights[place]
+    data /= np.bincount(rows, data, minlength=len(items))[rows]
+    return sparse.csr_array((data, (rows, place)), shape=(len(items), len(words)))
 
 
 def _unit(rows: NDArray[np.float64]) -> NDArray[np.float64]:

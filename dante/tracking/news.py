@@ -68,10 +68,20 @@ def find_threats(
     in_all = (senders.height, int(senders["packets"].sum()))
     found = []
     peaks = {track.track_id: track.peak_senders for track in memory.tracks}
-    for track in tracks:
-        fresh = _is_news(track, day, began, settings)
-        if not fresh and not _breaks_out(track, peaks, day, began, settings):
-            continue
+    news = [_is_news(track, day, began, settings) for track in tracks]
+    judged = [
+        (track, is_fresh)
+        for track, is_fresh in zip(tracks, news, strict=True)
+        if is_fresh or _breaks_out(track, peaks, day, began, settings)
+    ]
+    likeness = similarity(
+        [behaviour_of(track.shown) for track, _ in judged],
+        [behaviour_of(track.shown) for track in memory.tracks],
+        model,
+        everyday_share=everyday_share,
+    )
+    since = np.array([track.first_day.toordinal() for track in memory.tracks])
+    for (track, is_fresh), alike in zip(judged, likeness, strict=True):
         behaviour = behaviour_of(track.shown)
         word = top_word(behaviour, model, everyday_share=everyday_share)
         members = senders.join(
@@ -81,22 +91,18 @@ def find_threats(
         )
         users = senders["words"].list.contains(pl.lit(word, dtype=pl.UInt32)).sum()
         usual = float(model.share(np.array([word], dtype=np.uint32))[0]) * senders.height
-        elders = [other for other in memory.tracks if other.first_day < track.first_day]
-        alike = similarity(
-            [behaviour],
-            [behaviour_of(elder.shown) for elder in elders],
-            model,
-            everyday_share=everyday_share,
-        )[0]
+        # Whoever began later, or with it, is nothing it could be like.
+        elder = np.where(since < track.first_day.toordinal(), alike, -1.0)
+        nearest = int(elder.argmax()) if (elder >= 0).any() else None
         in_networks = members.select(network()).group_by("network").len()["len"]
         sighting = Sighting(
             track_id=track.track_id,
             name=track.name,
-            news_day=track.news_day if fresh else day,
-            age=(day - track.news_day).days if fresh else 0,
-            away=track.news_away if fresh else None,
-            nearest=elders[int(alike.argmax())].name if elders else None,
-            alike=float(alike.max()) if elders else 0.0,
+            news_day=track.news_day if is_fresh else day,
+            age=(day - track.news_day).days if is_fresh else 0,
+            away=track.news_away if is_fresh else None,
+            nearest=None if nearest is None else memory.tracks[nearest].name,
+            alike=0.0 if nearest is None else float(elder[nearest]),
             port=word_text(word),
             port_senders=int(users),
             expected=usual,
@@ -106,7 +112,7 @@ def find_threats(
             volume=_volume(members, in_networks, in_all),
             curve=_curve(track, day, members.height, memory),
             raised=track.raised,
-            fullest=None if fresh else peaks[track.track_id],
+            fullest=None if is_fresh else peaks[track.track_id],
         )
         threat = judge(
             sighting,
