@@ -10,9 +10,17 @@ import json
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -117,12 +125,23 @@ class TrackSettings(_Section):
         8, ge=1, description="senders that begin a track though they do what another track does"
     )
     like: Share = Field(0.5, description="similarity of ports from which on they do the same")
-    window: int = Field(14, ge=1, description="days of senders an awake track is known by")
+    window: int = Field(
+        14, ge=2, description="days with data whose senders an awake track is known by"
+    )
     sleep_after: int = Field(7, ge=1, description="days without senders until a track sleeps")
     end_after: int = Field(
         365, ge=1, description="days without senders until a sleeping track ends"
     )
-    merge_after: int = Field(2, ge=1, description="days a track's senders work for another")
+    merge_after: int = Field(
+        2, ge=1, description="days with data a track's senders work for another"
+    )
+
+    @model_validator(mode="after")
+    def _senders_known_until_asleep(self) -> Self:
+        # Who falls asleep is known by a sample of the senders of its last day.
+        if self.sleep_after >= self.window:
+            raise ValueError("track.sleep_after must be less than track.window")
+        return self
 
 
 class ThreatSettings(_Section):
@@ -301,7 +320,7 @@ def load_settings(home: Path | str | None = None) -> Settings:
         where = ".".join(str(part) for part in problem["loc"])
         raise ConfigError(
             f"setting {where} of {folder / SETTINGS_FILE} (or its DANTE_ variable) "
-            f"is not accepted: {problem['msg']}"
+            f"is not accepted: {problem['msg'].removeprefix('Value error, ')}"
         ) from None
     except SettingsError as error:
         raise ConfigError(f"a DANTE_ variable is not accepted: {error}") from None

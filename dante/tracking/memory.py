@@ -1,6 +1,6 @@
 """Reading back from the state what the tracker knew before a day."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 
@@ -31,9 +31,10 @@ def load_memory(state: State, day: date, *, window: int) -> Memory:
     Args:
         state: the state.
         day: nothing of it or later is read.
-        window: days of senders an awake track is known by.
+        window: committed days of senders an awake track is known by.
     """
-    since = day - timedelta(days=window)
+    days = tuple(known for known in state.committed_days() if known < day)[-window:]
+    since = days[0] if days else day
     rows = state.frame(_TRACKS, [day]).iter_rows(named=True)
     tracks = tuple(Track.from_row(row) for row in rows)
     awake = [track.track_id for track in tracks if track.state == "active"]
@@ -44,6 +45,6 @@ def load_memory(state: State, day: date, *, window: int) -> Memory:
         members=members.filter(pl.col("track_id").is_in(awake)).select(
             pl.col(name).cast(dtype) for name, dtype in MEMBERS.items()
         ),
-        days=sum(known < day for known in state.committed_days()),
+        days=days,
         past=past.select(pl.col(name).cast(dtype) for name, dtype in PAST.items()),
     )

@@ -236,7 +236,8 @@ def _fate(
         shared = int(today.overlap.shared[activity, column])
         return replace(track, state="ended"), "merge", elder, shared
     if track.state == "active":
-        gone = away >= settings.track.merge_after
+        silent = 1 + sum(track.last_day < before for before in memory.days)
+        gone = silent >= settings.track.merge_after
         heir = _heir(track, today, memory, settings) if gone else None
         if heir is not None:
             return replace(track, state="ended"), "merge", heir[0], heir[1]

@@ -152,14 +152,15 @@ class Memory:
         tracks: every track, in order of its id.
         members: frame of `MEMBERS`: senders of awake tracks in the days of the window, each with
             the newest day it was a member.
-        days: committed days before.
+        days: the days of the window: so many of the committed ones before, in order. A day without
+            data is none, so that an outage makes nobody forgotten, nor silent.
         past: frame of `PAST`: how many senders each track had on the days of the window, by
             track and day.
     """
 
     tracks: tuple[Track, ...]
     members: pl.DataFrame
-    days: int
+    days: tuple[date, ...]
     past: pl.DataFrame
 
     @cached_property

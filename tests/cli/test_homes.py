@@ -53,6 +53,7 @@ def test_days_without_packets_in_a_span(dante, home):
         (b"[model]\ndimensions = 1\n", "model.dimensions"),
         (b"model = 3\n", "model"),
         (b"[cluster]\nradius = nan\n", "cluster.radius"),
+        (b"[track]\nwindow = 7\n", "track.sleep_after must be less than track.window"),
         (b"[[sources]]\npath = 3\n", "sources.0.path"),
         (b"[[sources]]\nmapping = 'x'\n", "sources.0.path"),
         (b"[model\n", "not valid TOML"),

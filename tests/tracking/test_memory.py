@@ -33,7 +33,7 @@ def test_nothing_of_the_day_or_later_is_remembered(world: "World") -> None:
     world.day(3, [(range(50), A)])
     again = load_memory(world.state, _on(2), window=14)
     assert again.members.equals(before.members)
-    assert again.days == before.days == 2
+    assert again.days == before.days
     assert [t.row(DAY) for t in again.tracks] == [t.row(DAY) for t in before.tracks]
     assert load_memory(world.state, DAY, window=14).tracks == ()
     assert load_memory(world.state, DAY, window=14).next_id == 1
@@ -124,7 +124,7 @@ def test_day_300_reads_what_day_30_does() -> None:
         with closing(duckdb.connect()) as con:
             state = _Counted(_year(con, day).con)
             memory = load_memory(state, dt.date(2025, 1, 1) + dt.timedelta(days=day), window=14)
-            assert memory.days == day
+            assert len(memory.days) == 14
             found.append(
                 (len(memory.tracks), memory.members.height, state.queries, state.rows, state.joined)
             )

@@ -194,6 +194,18 @@ def test_a_long_gap_in_the_data_does_not_lose_a_track(world: "World") -> None:
     world.day(0, [(range(20), A), (range(20, 40), B)])
     found = world.day(30, [(range(20), A)])
     assert events_of(found) == [(1, "continue", None), (2, "sleep", None)]
+    # Who fell asleep in an outage is known by his address as anybody.
+    found = world.day(31, [(range(20), A), (range(20, 40), [300, 301])])
+    assert events_of(found) == [(1, "continue", None), (2, "recur", None)]
+
+
+def test_a_day_without_data_is_no_day_of_silence(world: "World") -> None:
+    """Whose senders work for another on one day has not gone over, be that after an outage."""
+    for number in range(4):
+        world.day(number, [(range(20), A), (range(20, 40), B)])
+    merged = [(range(40), A)]
+    assert events_of(world.day(9, merged)) == [(1, "continue", None)]
+    assert events_of(world.day(10, merged)) == [(1, "continue", None), (2, "merge", 1)]
 
 
 def test_the_behaviour_of_a_track_follows_its_clusters(world: "World") -> None:
