@@ -107,7 +107,10 @@ def sender_overlap(
         {
             "src": np.concatenate([t.senders for t in asleep] or [np.empty(0, np.uint64)]),
             "track_id": np.repeat([t.track_id for t in asleep], [len(t.senders) for t in asleep]),
-            "last_day": [t.last_day for t in asleep for _ in t.senders],
+            "last_day": np.repeat(
+                np.array([t.last_day for t in asleep], dtype="datetime64[D]"),
+                [len(t.senders) for t in asleep],
+            ),
         },
         schema=known.schema,
     )
@@ -182,8 +185,7 @@ def probabilities(
         "ports_of_few": numbers["ports"] * few[:, None],
         "strangers": (overlap.mutual == 0) * (1 - away)[None, :],
     }
-    headers = bool(len(evidence.traits))
-    odds = log_odds(numbers, WITH_HEADERS if headers else PORTS_ONLY)
+    odds = log_odds(numbers, WITH_HEADERS if evidence.with_headers else PORTS_ONLY)
     gone = np.array([track.state == "ended" for track in tracks])
     odds = np.where(numbers["ports"] < _SOME_PORTS, _NEVER, odds)
     probability = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))
@@ -240,7 +242,8 @@ def match_clusters(
         track[row] = elder
     main = {int(track[row]): row for row in rows[good].tolist()}
     going_on = np.isin(np.arange(probability.shape[1]), list(main))
-    for row in np.flatnonzero(track < 0).tolist():
+    left = np.flatnonzero(track < 0)
+    for row in left[np.argsort(-probability[left].max(axis=1), kind="stable")].tolist():
         theirs = overlap.of_cluster[row] * going_on
         if theirs.max() >= settings.shared:
             track[row] = theirs.argmax()
@@ -249,6 +252,7 @@ def match_clusters(
         taken_over = ~going_on & (overlap.of_track[row] >= settings.shared)
         if taken_over.any():
             track[row] = np.where(taken_over, probability[row], 0).argmax()
+            main.setdefault(int(track[row]), row)
             continue
         likeliest = int(probability[row].argmax())
         with_main = likeliest in main and same_day[row, main[likeliest]] > settings.same_day
@@ -256,10 +260,14 @@ def match_clusters(
         probable = probability[row, likeliest] >= settings.fragment
         if (probable and likeliest not in main) or (with_main and (probable or at_home)):
             track[row] = likeliest
+            main.setdefault(likeliest, row)
             continue
         closest = max(main, key=lambda c: float(same_day[row, main[c]]), default=-1)
         if closest >= 0 and same_day[row, main[closest]] > settings.piece:
             track[row] = closest
+    # Nobody is of a track any more that goes over to an elder one today.
+    joined = track >= 0
+    track[joined] = np.where(heir[track] >= 0, heir[track], track)[joined]
     return Matches(track, heir, _together(track, same_day, settings), probability, likeness)
 
 

@@ -106,7 +106,8 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     likeness = {"networks_of_ours": 5 * rng.random(shape), "ports": rng.random(shape)}
     grown, since = rng.normal(size=shape), rng.integers(0, 3, tracks)
     how = TrackSettings()
-    whole = match_clusters(probability, likeness, same_day, overlap, grown, since, how).track
+    matches = match_clusters(probability, likeness, same_day, overlap, grown, since, how)
+    whole = matches.track
     mix = np.random.Generator(np.random.PCG64(mixer))
     rows, columns = mix.permutation(clusters), mix.permutation(tracks)
     place = np.ix_(rows, columns)
@@ -126,7 +127,24 @@ def test_the_order_of_clusters_and_tracks_decides_no_match(
     # A piece is one activity with another cluster of its track.
     mates = (whole[:, None] == whole[None, :]) & ~np.eye(clusters, dtype=np.bool_)
     piece = (mates & (same_day > how.piece)).any(axis=1)[:, None]
-    assert np.all((speaks | (likeness["networks_of_ours"] >= 3) | piece)[found])
+    # Or of a track that went over to its own, and so is nobody's any more.
+    elder = np.isin(whole, matches.heir[matches.heir >= 0])[:, None]
+    assert np.all((speaks | (likeness["networks_of_ours"] >= 3) | piece | elder)[found])
+    assert np.all(matches.heir[whole[whole >= 0]] < 0)
+
+
+def test_two_that_plainly_differ_do_not_both_join_a_track_that_nothing_continues() -> None:
+    """The likelier of them is what it does today, and the other is held against that."""
+    probability, nothing = np.array([[0.35], [0.45]]), np.zeros((2, 1))
+    likeness = {"networks_of_ours": nothing, "ports": nothing + 0.9}
+    overlap = Overlap(nothing.astype(np.int64), nothing, nothing)
+    since = np.zeros(1, dtype=np.int64)
+    for alike, track in ((0.0, [-1, 0]), (0.9, [0, 0])):
+        same_day = np.array([[1.0, alike], [alike, 1.0]])
+        found = match_clusters(
+            probability, likeness, same_day, overlap, nothing, since, TrackSettings()
+        )
+        assert found.track.tolist() == track
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
