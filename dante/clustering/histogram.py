@@ -21,10 +21,11 @@ LONGEST: Final = 1024
 """Words kept; a full sweep has 65,536."""
 NETWORKS: Final = 256
 """Networks kept."""
+ONCE: Final = 1 + 1e-9
+"""What at most one sender showed counts no more."""
 
 # An old count that has faded to this is gone.
 _FADED: Final = 0.02
-_ONCE: Final = 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Histogram:
     def lone(self) -> float:
         """Senders in networks that, as far as is known, no other of them is in."""
         weights = self.networks.weights
-        return float(weights[weights <= _ONCE].sum()) + self.forgotten
+        return float(weights[weights <= ONCE].sum()) + self.forgotten
 
 
 def histogram(evidence: Evidence, rows: NDArray[np.int64]) -> Histogram:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from dante.clustering.evidence import COUNTED, HOURS, Evidence
-from dante.clustering.histogram import Histogram, counts_on
+from dante.clustering.evidence import COUNTED, HOURS, Evidence, field_of
+from dante.clustering.histogram import ONCE, Histogram, counts_on
 
 __all__ = ["SEVERAL", "Nobody", "beyond_chance", "likeliest", "new_network", "smooth_hours"]
 
@@ -313,19 +313,38 @@ def _traits(
     seen = counts_on(evidence.traits, groups, lambda group: group.traits).tocoo()
     group, trait, counts = seen.row, seen.col, seen.data
     common, field = evidence.trait_shares, evidence.fields
-    shown = np.zeros((len(groups), len(COUNTED)))
-    np.add.at(shown, (group, field[trait]), counts)
+    new, whole = _new_traits(groups)
     # Most groups show few of all traits: only these are worked out one by one.
     odds = np.empty((len(common), len(groups) + 1))
-    np.subtract(np.log(common)[:, None], np.log(shown + 1).T[field], out=odds[:, :-1])
+    np.add(np.log(common)[:, None], np.log(new).T[field], out=odds[:, :-1])
     odds[:, -1] = chance.traits
-    whole = shown[group, field[trait]]
-    odds[trait, group] = np.log((counts + common[trait]) / (whole + 1))
+    other, of_field = new[group, field[trait]], whole[group, field[trait]]
+    odds[trait, group] = np.log((1 - other) * counts / of_field + other * common[trait])
     others = np.zeros((len(groups), len(common)))
-    without = np.maximum(counts - counted, 0) + common[trait]
-    others[group, trait] = np.log(without / (np.maximum(whole - counted, 0) + 1))
+    without = np.maximum(counts - counted, 0) / np.maximum(of_field - counted, _LEAST)
+    others[group, trait] = np.log((1 - other) * np.minimum(without, 1) + other * common[trait])
     others[group, trait] -= odds[trait, group]
     return odds, others
+
+
+def _new_traits(
+    groups: Sequence[Histogram],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """How likely the next value of a field is none that the group has shown, and how many of its
+    senders showed one of that field, (groups, fields) each.
+
+    Mirai draws a window at its start: of a group of it hardly anybody shows what another showed,
+    and of a large group no more than of a small one.
+    """
+    of = np.repeat(np.arange(len(groups)), [len(group.traits.keys) for group in groups])
+    weights = np.concatenate([group.traits.weights for group in groups])
+    field = field_of(np.concatenate([group.traits.keys for group in groups]))
+    whole, lone = np.zeros((2, len(groups), len(COUNTED)))
+    np.add.at(whole, (of, field), weights)
+    once = weights <= ONCE
+    np.add.at(lone, (of[once], field[once]), weights[once])
+    # Of a field that says the same of all, one more sender may say another thing.
+    return np.clip((lone + 0.5) / (whole + 1), 1 / (whole + 1), 1.0), whole
 
 
 def _together(

@@ -30,6 +30,9 @@ _WORDS: Final = 2 * 65_536
 # Nats that a kind of evidence tells of whose a sender is, as a share of all there are to tell.
 _NETWORKS_TELL: Final = 0.6
 _HOURS_TELL: Final = 0.5
+# Hours that tell less do beside networks, if all together tell so much more than there is to tell.
+_HOURS_BESIDE: Final = 0.3
+_CLEARLY: Final = 0.2
 _PORTS_TELL: Final = 0.35
 # Ports alone do if they tell it more than once: the one port a sender tries would tell it once.
 # With it goes the most that the Bhattacharyya coefficient of both parts' ports may be.
@@ -130,45 +133,60 @@ class Told:
     """What tells two parts of a crowd apart.
 
     Attributes:
-        gain: the log likelihood by which two are better than one.
-        networks, hours, ports: the share of what there is to tell that each kind tells; ports may
-            exceed 1.
+        there: what there is to tell of whose all the senders are; a logarithm.
+        networks, hours, ports: the share of that which each kind tells. Networks that are thick
+            within a part, and ports that one part alone tries, may tell it more than once.
         alike: Bhattacharyya coefficient of both parts' ports.
     """
 
-    gain: float
+    there: float
     networks: float
     hours: float
     ports: float
     alike: float
 
     @property
+    def gain(self) -> float:
+        """The log likelihood by which two are better than one."""
+        return self.there * self._surplus
+
+    @property
     def sure(self) -> bool:
         """Whether that is enough to call them two."""
         # Two kinds that say so prove nothing where the third says the contrary of as much.
-        return self._by_ports or (sum(self._tell(1)) >= 2 and self.gain > 0)
+        return self._by_ports or (sum(self._tell) >= 2 and self._surplus > 0)
 
     def seen_in(self, day: "Told") -> bool:
         """Whether what makes these two sure tells them apart on one of the days, too.
 
         What one actor changes from one day to the next parts his days, and not his senders.
         """
-        both = [
-            here and there for here, there in zip(self._tell(1), day._tell(_ON_A_DAY), strict=True)
-        ]
+        on_the_day = (
+            day.networks >= _ON_A_DAY * _NETWORKS_TELL,
+            day.hours >= _ON_A_DAY * _HOURS_BESIDE,
+            day.ports >= _ON_A_DAY * _PORTS_TELL,
+        )
+        both = [here and there for here, there in zip(self._tell, on_the_day, strict=True)]
         return sum(both) >= 2 or (self._by_ports and both[-1])
+
+    @property
+    def _surplus(self) -> float:
+        """What all kinds tell beyond what there is to tell, as a share of it; networks tell no more
+        than that.
+        """
+        return min(self.networks, 1) + self.hours + self.ports - 1
 
     @property
     def _by_ports(self) -> bool:
         return any(self.ports >= told and self.alike <= most for told, most in _PORTS_ALONE)
 
-    def _tell(self, part: float) -> tuple[bool, ...]:
-        """Whether each kind tells so large a part of what it must, ports the last."""
-        return (
-            self.networks >= part * _NETWORKS_TELL,
-            self.hours >= part * _HOURS_TELL,
-            self.ports >= part * _PORTS_TELL,
-        )
+    @property
+    def _tell(self) -> tuple[bool, ...]:
+        """Whether networks, hours and ports each tell what they must."""
+        networks = self.networks >= _NETWORKS_TELL
+        beside = networks and self._surplus >= _CLEARLY
+        hours = self.hours >= (_HOURS_BESIDE if beside else _HOURS_TELL)
+        return networks, hours, self.ports >= _PORTS_TELL
 
 
 def told_apart(crowd: Crowd, part: NDArray[np.bool_]) -> Told:
@@ -178,10 +196,10 @@ def told_apart(crowd: Crowd, part: NDArray[np.bool_]) -> Told:
         crowd: senders that count once each.
         part: some of them.
     """
-    tells, there = [told for told, _ in crowd.apart(part)], entropy(part)
-    networks, hours, ports = (told / there for told in tells)
+    there = entropy(part)
+    networks, hours, ports = (told / there for told, _ in crowd.apart(part))
     alike = _bhattacharyya(crowd.does(part), crowd.does(~part))
-    return Told(sum(tells) - there, networks, hours, ports, alike)
+    return Told(there, networks, hours, ports, alike)
 
 
 def settle(
@@ -233,14 +251,16 @@ def beginnings(crowd: Crowd, least: int) -> list[NDArray[np.bool_]]:
         crowd: senders whose hours sum to 1 each.
         least: the fewest senders of a shift.
     """
-    seen = np.bincount(crowd.network)[crowd.network]
+    hosts = np.bincount(crowd.network)
+    seen = hosts[crowd.network]
     thick = (seen >= 2) & (seen / len(crowd) > _THICK * crowd.anybody)
     found = [thick]
     for first in range(0, HOURS, _STEP):
         shift = [(first + hour) % HOURS for hour in range(_WINDOW)]
         inside = crowd.hours[:, shift].sum(axis=1) > _INSIDE
         if inside.sum() >= least:
-            found += [inside & thick, inside]
+            working = (np.bincount(crowd.network, inside) > _INSIDE * hosts)[crowd.network]
+            found += [working & thick, inside]
     uses = crowd.shares.tocsc()
     users = np.diff(uses.indptr) / len(crowd)
     half = np.argsort(np.abs(users - 0.5), kind="stable")[:_CHANGING]

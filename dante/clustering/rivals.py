@@ -110,6 +110,10 @@ def _one_of_two(
 
 
 def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
-    """Whether two parts of a day's senders (positions) are surely two actors."""
-    both = np.union1d(one, other)
+    """Whether two parts of a day's senders (positions) are surely two actors; of large ones samples
+    decide.
+    """
+    every = max(-(-(len(one) + len(other)) // _SAMPLE), 1)
+    one = one[::every]
+    both = np.union1d(one, other[::every])
     return told_apart(_crowd(evidence, both), np.isin(both, one, assume_unique=True)).sure

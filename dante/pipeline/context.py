@@ -25,7 +25,7 @@ from dante.store.manifests import (
 
 __all__ = ["Context", "open_context"]
 
-RESULTS_VERSION = 9
+RESULTS_VERSION = 10
 """Raised when the same input gives other results, so that days done before become stale."""
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from dante.clustering.evidence import COUNTED, Evidence, evidence_of
-from dante.clustering.histogram import Counts, Histogram, counts_on, histogram, scaled
+from dante.clustering.histogram import Counts, Histogram, counts_on, histogram, mixed, scaled
 from dante.clustering.mixture import told_apart
 from dante.config import Settings
 from dante.embedding import PortModel
@@ -22,7 +22,7 @@ from dante.sequences import SENDERS
 from dante.tracking.assign import Assigned
 from dante.tracking.behaviour import behaviour_of
 from dante.tracking.match import Overlap, probabilities
-from dante.tracking.parts import company_of, find_parts
+from dante.tracking.parts import Company, Parts, company_of, find_parts
 from dante.tracking.shapes import is_sweep
 from dante.tracking.track import Memory, Track
 
@@ -45,6 +45,7 @@ _SAMPLE: Final = 2048  # senders of a track that decide whether it is looked at 
 _FIRST: Final = 3  # days a track is known before it is looked at
 _KNOWN: Final = 2.5  # what memory holds of a word used alike for three days, in its users of a day
 _SOME: Final = 0.02  # the share of a track's senders that makes a word new to it
+_HALF: Final = 0.5  # of its senders of today: a part that had less a day before was not there
 _IS: Final = 0.5  # how probably a part is another track that it goes there
 
 
@@ -61,7 +62,8 @@ class Parted:
         parent: position of the track it was in.
         track: position of the track asleep that it is, -1 for none.
         mine, theirs: what it and the rest showed on the days before; None for nothing.
-        new: whether most of its senders were not seen in the track before.
+        new: whether most of its senders were not seen in the track before, and it had not half as
+            many on the days before.
     """
 
     parent: int
@@ -129,7 +131,7 @@ def part_tracks(
     ]
     samples = [company[:: -(-len(company) // _SAMPLE)] for company in companies]
     old = np.intersect1d(np.concatenate(samples), np.concatenate(known))
-    past = earlier(pl.Series("src", old, pl.UInt64))
+    past = earlier(pl.Series("src", old, pl.UInt64)).sort("src", "day")
     now = assigned.labels.copy()
     parted: dict[int, Parted] = {}
     place = {column: a for a, column in enumerate(assigned.tracks.tolist()) if column >= 0}
@@ -140,20 +142,18 @@ def part_tracks(
         rows = _rows(ground, past, sample, before, now, activity)
         other = _other(ground, rows, [])
         if other is not None and len(sample) < len(company):
-            everybody = earlier(pl.Series("src", before, pl.UInt64))
+            everybody = earlier(pl.Series("src", before, pl.UInt64)).sort("src", "day")
             rows = _rows(ground, everybody, company, before, now, activity)
             other = _other(ground, rows, [other])
         if other is None:
             continue
-        leaves = (now == activity) & np.isin(evidence.src, other)
-        stays = (now == activity) & ~leaves
-        if min(leaves.sum(), stays.sum()) < ground.least:
-            continue
+        mine = np.flatnonzero(now == activity)
         earlier_rows = rows.filter(pl.col("day") < day)
-        away = np.isin(earlier_rows["src"].to_numpy(), other)
-        # Who was there before keeps the track, be they fewer now.
-        if away.sum() / leaves.sum() > (~away).sum() / stays.sum() + 1:
-            leaves, away = stays, ~away
+        left = _leaving(evidence.src[mine], earlier_rows, other, ground.least)
+        if left is None:
+            continue
+        leaves = np.zeros(evidence.n, dtype=np.bool_)
+        leaves[mine] = left.now
         track = _track_of(ground, leaves, [c for c in candidates if c != parent])
         if track in place:
             now[leaves] = place[track]
@@ -169,9 +169,9 @@ def part_tracks(
         parted[fresh] = Parted(
             parent=parent,
             track=track,
-            mine=_shown(earlier_rows.filter(away), settings.track.keep),
-            theirs=_shown(earlier_rows.filter(~away), settings.track.keep),
-            new=bool(2 * unseen > leaves.sum() and 2 * away.sum() < leaves.sum()),
+            mine=_shown(earlier_rows.filter(left.before), settings.track.keep),
+            theirs=_shown(earlier_rows.filter(~left.before), settings.track.keep),
+            new=bool(2 * unseen > leaves.sum() and left.fresh),
         )
     tracks = [part.track for part in parted.values()]
     added = replace(
@@ -248,10 +248,17 @@ def _rows(
     today = np.flatnonzero(now == activity)
     today = today[np.isin(ground.evidence.src[today], company, assume_unique=True)]
     rows = [
-        past.filter(np.isin(past["src"].to_numpy(), old)),
+        past[_places(past["src"].to_numpy(), old)],
         ground.senders[today].with_columns(day=pl.lit(ground.day)).select(EARLIER.keys()),
     ]
     return pl.concat(rows).sort("src", "day")
+
+
+def _places(src: NDArray[np.uint64], senders: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Where some senders, (s,) sorted, are in a sorted column."""
+    first, end = np.searchsorted(src, senders, "left"), np.searchsorted(src, senders, "right")
+    many = end - first
+    return np.asarray(np.arange(many.sum()) + np.repeat(first - np.cumsum(many) + many, many))
 
 
 def _other(
@@ -279,9 +286,59 @@ def _other(
         other = company.src[parts.other]
         today = company_of(past, ages < 1, ground.evidence)
         part = np.isin(today.src, other, assume_unique=True)
-        if 0 < part.sum() < len(part) and parts.told.seen_in(told_apart(today.once, part)):
-            return other
+        if 0 < part.sum() < len(part) and parts.seen_in(told_apart(today.once, part)):
+            return _with_those_before(company_of(past, ages >= 0, ground.evidence), company, parts)
     return None
+
+
+def _with_those_before(everyone: Company, company: Company, parts: Parts) -> NDArray[np.uint64]:
+    """The senders of the smaller part, with those of earlier days that were not in the company."""
+    seen = np.isin(everyone.src, company.src, assume_unique=True)
+    other = np.isin(everyone.src, company.src[parts.other], assume_unique=True)
+    if not seen.all():
+        likelier = np.full(len(seen), np.log(other.sum() / (seen & ~other).sum()))
+        told = (parts.told.networks, parts.told.hours, parts.told.ports)
+        here, there = everyone.once.kinds(other), everyone.once.kinds(seen & ~other)
+        for tells, one, rest in zip(told, here, there, strict=True):
+            if tells > 0:
+                likelier += one - rest
+        other |= ~seen & (likelier > 0)
+    return everyone.src[other]
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """The part that leaves a track: which of its senders of today, which of its rows of days
+    before, and whether it had not half as many a day before as today.
+    """
+
+    now: NDArray[np.bool_]
+    before: NDArray[np.bool_]
+    fresh: bool
+
+
+def _leaving(
+    today: NDArray[np.uint64], earlier: pl.DataFrame, other: NDArray[np.uint64], least: int
+) -> _Leaving | None:
+    """Which of two parts leaves a track: the fewer of today, unless only they were there before;
+    None if today one of them has too few.
+
+    Args:
+        today: the track's senders.
+        earlier: its rows of the days before.
+        other: the senders of one of the parts.
+        least: the fewest of a part.
+    """
+    now, before = np.isin(today, other), np.isin(earlier["src"].to_numpy(), other)
+    if min(now.sum(), (~now).sum()) < least:
+        return None
+    if now.sum() > (~now).sum():
+        now, before = ~now, ~before
+    days = max(earlier["day"].n_unique(), 1)
+    usual, of_the_rest = before.sum() / days / now.sum(), (~before).sum() / days / (~now).sum()
+    if usual > of_the_rest + _HALF:
+        now, before, usual = ~now, ~before, of_the_rest
+    return _Leaving(now, before, bool(usual < _HALF))
 
 
 def _track_of(ground: _Ground, leaves: NDArray[np.bool_], columns: Sequence[int]) -> int:
@@ -304,10 +361,10 @@ def _track_of(ground: _Ground, leaves: NDArray[np.bool_], columns: Sequence[int]
 
 
 def _shown(rows: pl.DataFrame, keep: float) -> Histogram | None:
-    if rows.is_empty():
-        return None
-    evidence = evidence_of(rows)
-    days = rows["day"].n_unique()
-    # A memory that fades holds about so much of some days.
-    held = sum(keep**past for past in range(days)) / days
-    return scaled(histogram(evidence, np.arange(evidence.n)), held)
+    """What a track with these rows of days before today would remember."""
+    shown = None
+    for day in rows.partition_by("day", maintain_order=True):
+        evidence = evidence_of(day)
+        seen = histogram(evidence, np.arange(evidence.n))
+        shown = seen if shown is None else mixed(scaled(shown, keep), seen)
+    return shown

@@ -18,11 +18,13 @@ from scipy import sparse
 
 from dante.clustering.evidence import Evidence, weighted_rows
 from dante.clustering.mixture import Crowd, Told, beginnings, entropy, settle, told_apart
+from dante.clustering.shifts import shifts_apart
 
 __all__ = ["Company", "Parts", "company_of", "find_parts"]
 
 _ROUNDS: Final = 8
 _GAIN: Final = 12.0  # log likelihood that two must be better than one
+_SHIFTS_TELL: Final = 0.9  # of whose a sender is, hours on each day
 _TELLING: Final = 16  # more words than this say nothing more about one sender
 
 
@@ -43,10 +45,21 @@ class Company:
 
 @dataclass(frozen=True)
 class Parts:
-    """Two parts of a company: who is of the smaller one, (n,) bool, and what told them apart."""
+    """Two parts of a company.
+
+    Attributes:
+        other: (n,) bool, who is of the smaller one.
+        told: what told them apart.
+        shifts: whether it is that they work in two shifts, day after day.
+    """
 
     other: NDArray[np.bool_]
     told: Told
+    shifts: bool
+
+    def seen_in(self, day: Told) -> bool:
+        """Whether what makes these two tells them apart on one of the days, too."""
+        return self.told.seen_in(day) or (self.shifts and day.hours >= _SHIFTS_TELL)
 
 
 def company_of(days: Evidence, rows: NDArray[np.bool_], today: Evidence) -> Company:
@@ -84,7 +97,7 @@ def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: i
             and those that use a word about half of them use.
         least: the fewest senders of a part.
     """
-    best: tuple[float, Parts] | None = None
+    best: Parts | None = None
     tried: set[bytes] = set()
     steps: dict[bytes, tuple[NDArray[np.bool_], float]] = {}
     step = partial(_step, company.days)
@@ -93,13 +106,18 @@ def find_parts(company: Company, seeds: Sequence[NDArray[np.bool_]], *, least: i
         if settled is None:
             continue
         inside, gain = settled
-        if gain <= (_GAIN if best is None else best[0]) or inside.tobytes() in tried:
+        if gain <= _GAIN or inside.tobytes() in tried:
             continue
         tried.add(inside.tobytes())
         told = told_apart(company.once, inside)
-        if told.sure:
-            best = gain, Parts(inside if 2 * inside.sum() <= len(inside) else ~inside, told)
-    return None if best is None else best[1]
+        if best is not None and told.gain <= best.told.gain:
+            continue
+        hours = company.once.hours
+        shifts = shifts_apart(hours[inside].sum(axis=0), hours[~inside].sum(axis=0)) > _GAIN
+        if told.sure or shifts:
+            other = inside if 2 * inside.sum() <= len(inside) else ~inside
+            best = Parts(other, told, shifts)
+    return best
 
 
 def _step(days: Crowd, inside: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], float]:

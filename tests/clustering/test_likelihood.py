@@ -63,17 +63,21 @@ def _oracle(
         unseen = TUNED._UNSEEN * TUNED._POPULAR * share(word)
         return (again + unseen) / (sum(map(len, several)) + TUNED._UNSEEN)
 
-    def trait(counts: dict[int, float], name: str, value: int, itself: int = 0) -> float:
-        code = int(trait_codes(name, pl.Series([value]))[0])
-        field = code >> 32
+    def common(name: str, value: int) -> float:
         everybody = [row[name] for row in rows if row[name] is not None]
-        common = sum(each == value for each in everybody) / len(everybody)
-        shown = sum(n for key, n in counts.items() if key >> 32 == field)
-        # Only what somebody shows today is counted.
-        todays = {int(trait_codes(name, pl.Series([each]))[0]) for each in everybody}
-        shown = sum(n for key, n in counts.items() if key in todays)
-        counted = max(counts.get(code, 0) - itself, 0)
-        return log((counted + common) / (max(shown, 1) if itself else shown + 1))
+        return sum(each == value for each in everybody) / len(everybody)
+
+    def of_nobody(name: str, value: int) -> float:
+        shown = [row[name] for row in nobody if row[name] is not None]
+        return log((shown.count(value) + common(name, value)) / (len(shown) + 1))
+
+    def trait(counts: dict[int, float], name: str, value: int, itself: int) -> float:
+        code = int(trait_codes(name, pl.Series([value]))[0])
+        shown = [n for key, n in counts.items() if key >> 32 == code >> 32]
+        once = sum(n for n in shown if n <= 1 + 1e-9)
+        new = max(min((once + 0.5) / (sum(shown) + 1), 1), 1 / (sum(shown) + 1))
+        others = max(counts.get(code, 0) - itself, 0) / max(sum(shown) - itself, 1e-9)
+        return log((1 - new) * others + new * common(name, value))
 
     table = []
     for i, row in enumerate(rows):
@@ -107,13 +111,10 @@ def _oracle(
         apart = 0.0
         for name in COUNTED:
             if row[name] is not None:
-                shown = [r[name] for r in nobody if r[name] is not None]
-                codes = trait_codes(name, pl.Series(shown, dtype=pl.Int64)).tolist()
-                counted = {code: float(codes.count(code)) for code in codes}
                 if name == "window":
-                    odds += trait(counted, name, row[name])
+                    odds += of_nobody(name, row[name])
                 else:
-                    apart += trait(counted, name, row[name])
+                    apart += of_nobody(name, row[name])
         system = [name for name in COUNTED if name != "window"]
         alike = sum(all(r[name] == row[name] for name in system) for r in nobody)
         told = sum(all((r[name] is None) == (row[name] is None) for name in system) for r in nobody)
@@ -158,6 +159,20 @@ def test_how_many_are_judged_at_once_changes_nothing(monkeypatch: pytest.MonkeyP
     pieces = likeliest(day, groups, sizes, nobody, owner, bonus)
     assert np.array_equal(pieces[0], whole[0])
     assert np.allclose(pieces[1], whole[1], rtol=1e-12)
+
+
+def test_windows_drawn_at_random_draw_nobody_to_the_smaller_group() -> None:
+    """Of two groups of one tool that draws its windows, a new one is as likely of either."""
+    frame, owner = crowd(Actor(300, [23]), Actor(16, [23], networks=[300, 301]), seed=3)
+    windows = pl.Series(range(frame.height), dtype=frame["window"].dtype)
+    known = np.arange(frame.height) % 2 == 0
+    nobody, sizes = Nobody(np.zeros(frame.height, dtype=bool), 2.0), np.array([150.0, 8.0])
+    chosen = []
+    for day in (evidence_of(frame), evidence_of(frame.with_columns(window=windows))):
+        groups = groups_of(day, np.where(known, owner, -1))
+        chosen.append(likeliest(day, groups, sizes, nobody, np.where(known, owner, -1))[0][~known])
+    assert np.array_equal(*chosen)
+    assert set(chosen[0].tolist()) == {0, 1}
 
 
 def test_nobody_is_known_by_his_own_network() -> None:

@@ -18,7 +18,7 @@ from dante.labels.scanners import BenignNetworks
 from dante.sequences import SENDERS
 from dante.store.migrations import apply_migrations
 from dante.store.state import DAY_TABLES, DayRecord, State
-from dante.tracking import DayTracks, load_memory, track_day
+from dante.tracking import EARLIER, WINDOW, DayTracks, load_memory, track_day
 
 DAY = dt.date(2025, 3, 1)
 TCP = 6 * 65536
@@ -48,6 +48,7 @@ class World:
     model: PortModel = field(default_factory=small_model)
     first: dt.date = DAY
     tools: Mapping[int, int] = field(default_factory=dict)
+    frames: dict[dt.date, pl.DataFrame] = field(default_factory=dict)
 
     def day(
         self,
@@ -81,8 +82,26 @@ class World:
         senders = pl.DataFrame(rows, schema=SENDERS).sort("src")
         clustered = pl.DataFrame(members, schema=CLUSTERED, orient="row").sort("src")
         assert senders["src"].is_unique().all(), "a sender is in one cluster"
+        return self.track(day, senders, clustered)
+
+    def track(self, day: dt.date, senders: pl.DataFrame, clustered: pl.DataFrame) -> DayTracks:
+        """Track a day with these senders in these clusters, and keep it."""
+        self.frames[day] = senders
         memory = load_memory(self.state, day, window=self.settings.track.window)
-        found = track_day(day, senders, clustered, self.model, memory, self.settings, self.benign)
+
+        def earlier(src: pl.Series) -> pl.DataFrame:
+            seen = [
+                frame.filter(pl.col("src").is_in(src.implode()))
+                .with_columns(day=pl.lit(before))
+                .select(EARLIER.keys())
+                for before, frame in sorted(self.frames.items())
+                if 0 < (day - before).days < WINDOW
+            ]
+            return pl.concat([pl.DataFrame(schema=EARLIER), *seen])
+
+        found = track_day(
+            day, senders, clustered, self.model, memory, self.settings, self.benign, earlier
+        )
         self._commit(day, found)
         return found
 
