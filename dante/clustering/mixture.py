@@ -244,8 +244,9 @@ def settle(
 
 
 def beginnings(crowd: Crowd, least: int) -> list[NDArray[np.bool_]]:
-    """Parts to begin with, (n,) bool each: those in thick networks, those of a shift, those of
-    both, and those that use a word about half of them use.
+    """Parts to begin with, (n,) bool each: those in thick networks, those of a shift, those in
+    thick networks most of whose senders are of it, and those that use a word about half of them
+    use. Of many senders there are many in any shift by chance, and few such networks.
 
     Args:
         crowd: senders whose hours sum to 1 each.
