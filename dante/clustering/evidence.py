@@ -88,15 +88,6 @@ class Evidence:
         return np.asarray(many.astype(np.float64) @ self.combinations)
 
     @cached_property
-    def with_headers(self) -> bool:
-        """Whether most senders show headers; that all came from one source port is none."""
-        table = self.combinations
-        header = self.fields[table.indices] != COUNTED.index("one_sport")
-        row = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-        shows = np.bincount(row[header], minlength=table.shape[0]) > 0
-        return bool(2 * shows[self.combination].sum() > self.n)
-
-    @cached_property
     def word_shares(self) -> NDArray[np.float64]:
         """Each word's part of all senders' days, (w,)."""
         return np.asarray(np.asarray(self.shares.sum(axis=0)).ravel() / max(self.n, 1))

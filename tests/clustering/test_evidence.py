@@ -26,17 +26,6 @@ def test_a_source_without_hours_was_there_all_day() -> None:
     assert np.allclose(day.hours, 1 / 24)
 
 
-def test_a_source_port_is_no_header() -> None:
-    """Flow logs say that all came from one port, and nothing else of headers."""
-    flows, _ = crowd(Actor(5, [23], headers=(("one_sport", 1),)))
-    assert not evidence_of(flows).with_headers
-    most, _ = crowd(Actor(5, [23], headers=MIRAI), Actor(4, [23], headers=(("one_sport", 1),)))
-    assert evidence_of(most).with_headers
-    few, _ = crowd(Actor(4, [23], headers=MIRAI), Actor(5, [23]))
-    assert not evidence_of(few).with_headers
-    assert not evidence_of(flows.clear()).with_headers
-
-
 def test_traits_are_codes_that_name_their_field() -> None:
     """Each value has a code of its own in order, also -1, and nulls have none."""
     frame, _ = crowd(Actor(3, [23], headers=MIRAI), Actor(2, [23], headers=(("window", -1),)))
