@@ -28,7 +28,8 @@ demo: setup ## Run everything on a simulated telescope, or on INPUT=path [MAPPIN
 
 # Two halves at once, one a core; what the first says is shown when both are done.
 FIRST := tests/sources tests/simulate tests/benchmarks tests/evaluate tests/sequences tests/contracts \
-	tests/clustering tests/embedding tests/tracking tests/store tests/export tests/labels tests/report
+	tests/clustering tests/embedding tests/tracking tests/store tests/export tests/labels tests/report \
+	tests/pipeline
 
 test: setup lint ## Lint, type-check, hold the layers, run all tests
 	@said=$$(mktemp) && { $(BIN)/python -m pytest $(FIRST) >"$$said" 2>&1 & first=$$!; \
