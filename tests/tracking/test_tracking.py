@@ -171,7 +171,7 @@ def test_an_awake_track_is_preferred_to_an_equal_sleeper(new_world: NewWorld) ->
     ]
 
 
-def test_an_empty_day_makes_noevents(world: "World") -> None:
+def test_an_empty_day_makes_no_events(world: "World") -> None:
     """A day without clusters, or without any senders, is tracked and tables keep their columns."""
     world.day(0, [(range(20), A)])
     for number, noise in ((1, [(range(2), A)]), (2, [])):
