@@ -64,9 +64,7 @@ def one_activity(
         everyday_share: as in `compare`.
     """
     likeness = same_day_likeness(evidence, labels, groups, model, everyday_share=everyday_share)
-    # One source port counts: everyday tracks of real flow logs last longer by these weights.
-    headers = bool(len(evidence.traits))
-    odds = log_odds(likeness, WITH_HEADERS if headers else PORTS_ONLY)
+    odds = log_odds(likeness, WITH_HEADERS if evidence.with_headers else PORTS_ONLY)
     apart = np.minimum.reduce([likeness[name] for name in _HARD]) < _DIFFERS
     apart |= (likeness["ports"] < _SOME_PORTS) & (likeness["used_high"] < _SOME_USERS)
     return np.where(apart, 0.0, 1 / (1 + np.exp(-np.clip(odds, -30, 30))))

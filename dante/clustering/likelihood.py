@@ -242,7 +242,7 @@ class _Words:
         self.counted = counted
         new, other = np.empty(len(groups)), np.empty(len(groups))
         for row, group in enumerate(groups):
-            once = group.users[group.users <= 1 + _LEAST].sum()
+            once = group.users[group.users <= ONCE].sum()
             new[row] = min(unseen(once, float(group.users.sum())), _MOST_NEW)
             # What a sweep tries beyond the words that are kept may be any word.
             beyond = max(0.0, 1 - group.words.weights.sum() / group.senders)

@@ -48,6 +48,11 @@ def _narrow(table: sparse.csr_array) -> sparse.csr_array:
     return sparse.csr_array((table.data, columns, table.indptr), shape=(table.shape[0], len(used)))
 
 
+def _stride(senders: int) -> int:
+    """One in how many of so many senders is in a sample."""
+    return max(-(-senders // _SAMPLE), 1)
+
+
 def split_rivals(
     evidence: Evidence, labels: NDArray[np.int64], *, min_senders: int
 ) -> NDArray[np.int64]:
@@ -77,7 +82,7 @@ def _one_of_two(
     evidence: Evidence, everyone: NDArray[np.int64], least: int
 ) -> NDArray[np.int64] | None:
     """One of the best two parts, if they are two actors; of a large cluster a sample decides."""
-    rows = everyone[:: max(-(-len(everyone) // _SAMPLE), 1)]
+    rows = everyone[:: _stride(len(everyone))]
     if len(rows) < 2 * least:
         return None
     few = _crowd(evidence, rows)
@@ -102,7 +107,7 @@ def _one_of_two(
         return None if best is None else rows[best]
     all_of_them = _crowd(evidence, everyone)
     sampled = np.zeros((2, len(everyone)), dtype=np.bool_)
-    sampled[:, :: -(-len(everyone) // _SAMPLE)] = best, ~best
+    sampled[:, :: _stride(len(everyone))] = best, ~best
     likelier = _likelihood(all_of_them, sampled[0]) - _likelihood(all_of_them, sampled[1])
     one = everyone[likelier + np.log(best.sum() / (~best).sum()) > 0]
     # What two parts of a sample were may, of everybody, be one.
@@ -113,7 +118,7 @@ def are_rivals(evidence: Evidence, one: NDArray[np.int64], other: NDArray[np.int
     """Whether two parts of a day's senders (positions) are surely two actors; of large ones samples
     decide.
     """
-    every = max(-(-(len(one) + len(other)) // _SAMPLE), 1)
+    every = _stride(len(one) + len(other))
     one = one[::every]
     both = np.union1d(one, other[::every])
     return told_apart(_crowd(evidence, both), np.isin(both, one, assume_unique=True)).sure

@@ -185,9 +185,7 @@ def probabilities(
         "ports_of_few": numbers["ports"] * few[:, None],
         "strangers": (overlap.mutual == 0) * (1 - away)[None, :],
     }
-    # One source port counts: everyday tracks of real flow logs last longer by these weights.
-    headers = bool(len(evidence.traits))
-    odds = log_odds(numbers, WITH_HEADERS if headers else PORTS_ONLY)
+    odds = log_odds(numbers, WITH_HEADERS if evidence.with_headers else PORTS_ONLY)
     gone = np.array([track.state == "ended" for track in tracks])
     odds = np.where(numbers["ports"] < _SOME_PORTS, _NEVER, odds)
     probability = 1 / (1 + np.exp(-np.clip(odds, -30, 30)))

@@ -68,11 +68,11 @@ def find_threats(
     in_all = (senders.height, int(senders["packets"].sum()))
     found = []
     peaks = {track.track_id: track.peak_senders for track in memory.tracks}
-    news = [_is_news(track, day, began, settings) for track in tracks]
     judged = [
         (track, is_fresh)
-        for track, is_fresh in zip(tracks, news, strict=True)
-        if is_fresh or _breaks_out(track, peaks, day, began, settings)
+        for track in tracks
+        if (is_fresh := _is_news(track, day, began, settings))
+        or _breaks_out(track, peaks, day, began, settings)
     ]
     likeness = similarity(
         [behaviour_of(track.shown) for track, _ in judged],
