@@ -39,6 +39,12 @@ def _parts(*actors: Actor, days: int = 3, seed: int = 1) -> tuple[Parts | None, 
     return found, [owner[src] for src in company.src.tolist()]
 
 
+def _actors(found: Parts | None, owner: list[int]) -> list[int]:
+    """The actor of each sender of the smaller part, which there must be."""
+    assert found is not None
+    return [owner[i] for i in np.flatnonzero(found.other).tolist()]
+
+
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_networks_and_hours_together_part_two_actors_on_the_same_ports(seed: int) -> None:
@@ -48,8 +54,8 @@ def test_networks_and_hours_together_part_two_actors_on_the_same_ports(seed: int
         Actor(20, PORTS, headers=MIRAI, hours=NIGHT, networks=[700, 701, 702, 703]),
         seed=seed,
     )
+    told = _actors(found, owner)
     assert found is not None
-    told = [owner[i] for i in np.flatnonzero(found.other).tolist()]
     assert told.count(1) >= 18
     assert told.count(0) <= 1
     assert min(found.told.networks, found.told.hours) > 0.5
@@ -65,8 +71,7 @@ def test_a_few_are_found_among_many_by_networks_that_keep_hours_of_their_own(see
         Actor(25, PORTS, headers=MIRAI, hours=NIGHT, networks=[700, 701, 702, 703]),
         seed=seed,
     )
-    assert found is not None
-    told = [owner[i] for i in np.flatnonzero(found.other).tolist()]
+    told = _actors(found, owner)
     assert told.count(1) >= 23
     assert told.count(0) <= 5
 
@@ -80,7 +85,7 @@ def test_two_shifts_are_two_actors_if_senders_keep_to_theirs() -> None:
     found, owner = _parts(*day_and_night)
     assert found is not None
     assert found.shifts
-    assert [owner[i] for i in np.flatnonzero(found.other).tolist()] == [0] * 40
+    assert _actors(found, owner) == [0] * 40
     assert _parts(*day_and_night, days=1)[0] is None
 
 
@@ -113,7 +118,7 @@ def test_other_ports_alone_part_two_actors() -> None:
         Actor(25, [80, 81, 8080, 8081, 9000], pick=4, headers=MIRAI, hours=ALL_DAY),
     )
     assert found is not None
-    assert [owner[i] for i in np.flatnonzero(found.other).tolist()] == [1] * 25
+    assert _actors(found, owner) == [1] * 25
     assert found.told.ports > 1
     assert found.told.alike < 0.5
 
